@@ -33,6 +33,8 @@ SMOOTH_FUNCTIONS = frozenset(
     "asin acos atan acot asinh acosh atanh "
     "erf erfc gamma loggamma digamma polygamma".split())
 
+_PLAIN = (sp.Add, sp.Mul, sp.Pow, sp.Symbol, sp.Number, sp.NumberSymbol)
+
 _NON_SMOOTH = {
     "Abs": "sqrt(x**2 + eps) with a small rational eps",
     "sign": "tanh(k*x) with a large k",
@@ -194,25 +196,28 @@ def _check_cost(cost: Number) -> sp.Expr:
     if cost.has(sp.I) or cost.is_real is False:
         raise GameError(f"a cost must be real, but {_short(cost)} is complex")
     for node in sp.preorder_traversal(cost):
-        if isinstance(node, (sp.Derivative, sp.Integral, sp.Sum, sp.Product)):
-            raise UnsupportedFunction(
-                f"a cost contains an unevaluated {type(node).__name__}: "
-                f"call .doit() on it first")
-        if not isinstance(node, sp.Function):
-            continue
-        name = node.func.__name__
-        if name in SMOOTH_FUNCTIONS:
-            continue
-        hint = _NON_SMOOTH.get(name)
-        if hint:
-            raise UnsupportedFunction(
-                f"{name} has points without a derivative, where neither a "
-                f"Jacobian nor an equilibrium class exists; in place of "
-                f"{_short(node)} use {hint}")
-        raise UnsupportedFunction(
-            f"the function {name} in {_short(node)} is not one of: "
-            f"{', '.join(sorted(SMOOTH_FUNCTIONS))}, sqrt and powers")
+        _check_node(node)
     return cost
+
+
+def _check_node(node: sp.Basic) -> None:
+    name = node.func.__name__
+    if isinstance(node, _PLAIN) or name in SMOOTH_FUNCTIONS:
+        return
+    if name in _NON_SMOOTH:
+        raise UnsupportedFunction(
+            f"{name} has points without a derivative, where neither a Jacobian "
+            f"nor an equilibrium class exists; in place of {_short(node)} use "
+            f"{_NON_SMOOTH[name]}")
+    if isinstance(node, (sp.Derivative, sp.Integral, sp.Sum, sp.Product)):
+        raise UnsupportedFunction(f"a cost contains an unevaluated {name}: call "
+                                  f".doit() on it first")
+    if isinstance(node, sp.core.function.AppliedUndef):
+        raise UnsupportedFunction(f"{_short(node)} is a function without a formula: "
+                                  f"put its formula in its place")
+    raise UnsupportedFunction(
+        f"{name} in {_short(node)} is not one of: arithmetic, powers, "
+        f"{', '.join(sorted(SMOOTH_FUNCTIONS))}")
 
 
 def _short(expression: sp.Basic, limit: int = 60) -> str:
