@@ -186,7 +186,7 @@ def _check_cost(cost: Number) -> sp.Expr:
             isinstance(cost, sp.Basic) and getattr(cost, "is_Matrix", False)):
         raise GameError("a cost must be a scalar, not a matrix; "
                         "for a quadratic form use (x.T*A*x)[0, 0]")
-    if isinstance(cost, sp.logic.boolalg.Boolean):
+    if isinstance(cost, sp.logic.boolalg.Boolean) and not isinstance(cost, sp.Expr):
         raise GameError(f"a cost must be a real scalar, not the condition {cost}")
     if not isinstance(cost, sp.Expr):
         return exact(cost, "a cost")
