@@ -37,7 +37,8 @@ from .game import Game, Number, exact
 
 __all__ = ["game_gradient", "game_jacobian", "hessian_block", "follower_jacobian",
            "implicit_derivative", "total_derivative", "total_hessian",
-           "schur_complement", "stackelberg_jacobian"]
+           "schur_complement", "stackelberg_jacobian", "jacobian", "ratio",
+           "regularisation"]
 
 
 def game_gradient(game: Game) -> Matrix:
@@ -67,7 +68,7 @@ def game_jacobian(game: Game) -> Matrix:
     [ 0, 1],
     [-1, 1]])
     """
-    return _jacobian(game_gradient(game), game.variables)
+    return jacobian(game_gradient(game), game.variables)
 
 
 def hessian_block(game: Game, player: int, row: int, column: int) -> Matrix:
@@ -88,7 +89,7 @@ def hessian_block(game: Game, player: int, row: int, column: int) -> Matrix:
             raise GameError(f"there is no player {index} among {game.n_players} "
                             f"(they are counted from 0)")
     rows, columns = game.players[row].actions, game.players[column].actions
-    return _jacobian(Matrix([_diff(game.costs[player], a) for a in rows]), columns)
+    return jacobian(Matrix([_diff(game.costs[player], a) for a in rows]), columns)
 
 
 def follower_jacobian(game: Game) -> Matrix:
@@ -103,7 +104,7 @@ def follower_jacobian(game: Game) -> Matrix:
     >>> follower_jacobian(zero_sum(x*y - x*y**2, x, y))
     Matrix([[2*x]])
     """
-    return _jacobian(_split(game)[1], _followers(game))
+    return jacobian(_split(game)[1], _followers(game))
 
 
 def implicit_derivative(game: Game) -> Matrix:
@@ -177,8 +178,8 @@ def schur_complement(game: Game) -> Matrix:
     Matrix([[1]])
     """
     own = _split(game)[0]
-    return Matrix(_jacobian(own, game.players[0].actions)
-                  + _jacobian(own, _followers(game)) * implicit_derivative(game))
+    return Matrix(jacobian(own, game.players[0].actions)
+                  + jacobian(own, _followers(game)) * implicit_derivative(game))
 
 
 def stackelberg_jacobian(game: Game, tau: Number = 1, eta: Number = 0) -> Matrix:
@@ -203,7 +204,20 @@ def stackelberg_jacobian(game: Game, tau: Number = 1, eta: Number = 0) -> Matrix
     reduction = Matrix.vstack(sp.eye(game.sizes[0]), response)
     leader = reduction.T * _lagrangian_hessian(game, eta)
     return Matrix.vstack(Matrix(leader),
-                         tau * _jacobian(_split(game)[1], game.variables))
+                         tau * jacobian(_split(game)[1], game.variables))
+
+
+def jacobian(column: Matrix, variables: Sequence[sp.Symbol]) -> Matrix:
+    """The Jacobian of a column of expressions, one column for each variable.
+
+    Raises `UnsupportedFunction` where SymPy knows no formula for a derivative.
+
+    >>> x, y = sp.symbols("x y", real=True)
+    >>> jacobian(Matrix([x*y]), [x, y])
+    Matrix([[y, x]])
+    """
+    return Matrix(len(column), len(variables),
+                  [_diff(entry, z) for entry in column for z in variables])
 
 
 def ratio(tau: Number) -> sp.Expr:
@@ -246,12 +260,12 @@ def _split(game: Game) -> tuple[Matrix, Matrix]:
 
 def _cross(game: Game) -> Matrix:
     """C = D1 g2; two players: D21 f2."""
-    return _jacobian(_split(game)[1], game.players[0].actions)
+    return jacobian(_split(game)[1], game.players[0].actions)
 
 
 def _regularised(game: Game, eta: sp.Expr) -> Matrix:
-    jacobian = follower_jacobian(game)
-    return jacobian + eta * sp.eye(jacobian.rows)
+    matrix = follower_jacobian(game)
+    return matrix + eta * sp.eye(matrix.rows)
 
 
 def _multiplier(game: Game, eta: Number) -> Matrix:
@@ -265,7 +279,7 @@ def _lagrangian_hessian(game: Game, eta: Number) -> Matrix:
     variables = game.variables
 
     def hessian(f: sp.Expr) -> Matrix:
-        return _jacobian(Matrix([_diff(f, z) for z in variables]), variables)
+        return jacobian(Matrix([_diff(f, z) for z in variables]), variables)
 
     result = hessian(game.costs[0])
     for weight, own in zip(_multiplier(game, eta), _split(game)[1]):
@@ -282,11 +296,6 @@ def _diff(expression: sp.Expr, variable: sp.Symbol) -> sp.Expr:
         raise UnsupportedFunction(f"the derivative of {expression} by {variable} "
                                   f"has no formula")
     return derivative
-
-
-def _jacobian(column: Matrix, variables: Sequence[sp.Symbol]) -> Matrix:
-    return Matrix(len(column), len(variables),
-                  [_diff(entry, z) for entry in column for z in variables])
 
 
 def _solve(matrix: Matrix, right: Matrix) -> Matrix:
@@ -324,7 +333,7 @@ def _is_invertible_somewhere(matrix: Matrix) -> bool:
             rows = [[_number(entry) for entry in matrix.row(i).subs(point).evalf(60)]
                     for i in range(matrix.rows)]
             scales = [max(map(abs, row)) for row in rows]
-            if not all(mpmath.isfinite(s) and s > 0 for s in scales):
+            if not all(scales):
                 continue
             scaled = mpmath.matrix([[e / s for e in row] for row, s in zip(rows, scales)])
             if abs(mpmath.det(scaled)) > mpmath.mpf(10)**-45:
@@ -333,9 +342,7 @@ def _is_invertible_somewhere(matrix: Matrix) -> bool:
 
 
 def _number(value: sp.Expr) -> mpmath.mpc:
-    """A value of evalf; zero where evalf found no digit, as for a zero in disguise."""
-    if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
-        return mpmath.mpc("nan")
+    """A value of evalf; zero where it found no digit: a zero in disguise, or a pole."""
     parts = (part if isinstance(part, sp.Float) and part._prec > 1 else 0
              for part in value.as_real_imag())
     return mpmath.mpc(*(mpmath.mpmathify(part) for part in parts))

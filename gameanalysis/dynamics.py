@@ -22,7 +22,7 @@ from typing import Any
 
 import sympy as sp
 
-from .derivatives import (game_gradient, game_jacobian, ratio, regularisation,
+from .derivatives import (game_gradient, game_jacobian, jacobian, ratio, regularisation,
                           stackelberg_jacobian, total_derivative)
 from .errors import GameError, UnsupportedFunction
 from .game import Game, Number, Player, exact
@@ -105,7 +105,7 @@ class VectorField:
         return self._jacobian
 
     def _derive(self) -> sp.ImmutableMatrix:
-        return sp.ImmutableMatrix(sp.Matrix(self.expressions).jacobian(self.variables))
+        return jacobian(sp.ImmutableMatrix(self.expressions), self.variables)
 
     def _key(self) -> tuple:
         return self._expressions, self._variables, frozenset(self._periods.items())

@@ -10,7 +10,7 @@ from gameanalysis.derivatives import (follower_jacobian, game_gradient, game_jac
                                       hessian_block, implicit_derivative, ratio,
                                       regularisation, schur_complement,
                                       stackelberg_jacobian, total_derivative, total_hessian)
-from gameanalysis.errors import GameError
+from gameanalysis.errors import GameError, UnsupportedFunction
 from gameanalysis.game import Game, Player, zero_sum
 
 x, y, z = sp.symbols("x y z", real=True)
@@ -333,6 +333,12 @@ def test_followers_that_do_not_meet_are_solved_apart():
     game = Game(Player(sum(ys), x), Player(cost, ys))
     assert implicit_derivative(game) == sp.Matrix(
         [1/((1 + k)*sp.cosh(w)) for k, w in enumerate(ys)])
+
+
+def test_a_derivative_without_a_formula_is_refused_by_name():
+    game = Game(Player(sp.polygamma(x, y), x), Player(y**2 + x*y, y))
+    with pytest.raises(UnsupportedFunction, match=r"polygamma\(x, y\) by x"):
+        game_gradient(game)
 
 
 def test_rates_are_checked():
