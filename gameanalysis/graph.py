@@ -1,4 +1,4 @@
-"""Expression graphs: read a formula once, derive on the list of operations.
+"""Expression graphs: formulas as lists of operations, and their derivatives.
 
 A graph is a list of nodes.  Node k is a tuple ``(operation, operands...)`` whose
 operands are earlier nodes, so the list is a straight-line program: evaluated in
@@ -25,10 +25,8 @@ Fraction, not an integer; real, for a >= 0), ``sqrt`` and the unary functions of
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
-
-import sympy as sp
 
 from .errors import UnsupportedFunction
 
@@ -43,8 +41,6 @@ _ODD = frozenset("sin tan sinh tanh asin atan asinh atanh erf".split())
 _EVEN = frozenset(("cos", "cosh"))
 _AT_ZERO = {"exp": 1, "sin": 0, "cos": 1, "tan": 0, "sinh": 0, "cosh": 1, "tanh": 0,
             "asin": 0, "atan": 0, "asinh": 0, "atanh": 0, "sqrt": 0, "erf": 0, "erfc": 1}
-_RECIPROCAL = {"sec": "cos", "csc": "sin", "sech": "cosh", "csch": "sinh",
-               "cot": "tan", "coth": "tanh"}
 #: Constant powers are folded only while they stay this small (bits).
 _FOLD_BITS = 4096
 
@@ -61,7 +57,6 @@ class Graph:
         self.nodes: list[Node] = []
         self.support: list[int] = []
         self._index: dict[Node, int] = {}
-        self._read: dict[sp.Basic, int] = {}
         self.n_variables = n_variables
         self.variables = [self._node(("var", i), 1 << i) for i in range(n_variables)]
         self.zero, self.one = self.constant(0), self.constant(1)
@@ -110,13 +105,14 @@ class Graph:
 
     def add(self, a: int, b: int) -> int:
         """The sum of two nodes."""
+        # Equal constants are one node, so comparing indices finds zeros and ones.
+        if a == self.zero:
+            return b
+        if b == self.zero:
+            return a
         va, vb = self._value(a), self._value(b)
         if va is not None and vb is not None:
             return self.constant(va + vb)
-        if va == 0:
-            return b
-        if vb == 0:
-            return a
         ca, ra = self._split(a)
         cb, rb = self._split(b)
         if ra == rb:
@@ -131,13 +127,13 @@ class Graph:
 
     def sub(self, a: int, b: int) -> int:
         """The difference of two nodes."""
+        if b == self.zero:
+            return a
+        if a == self.zero:
+            return self.neg(b)
         va, vb = self._value(a), self._value(b)
         if va is not None and vb is not None:
             return self.constant(va - vb)
-        if vb == 0:
-            return a
-        if va == 0:
-            return self.neg(b)
         ca, ra = self._split(a)
         cb, rb = self._split(b)
         if ra == rb:
@@ -159,6 +155,12 @@ class Graph:
 
     def mul(self, a: int, b: int) -> int:
         """The product of two nodes."""
+        if a == self.zero or b == self.zero:
+            return self.zero
+        if a == self.one:
+            return b
+        if b == self.one:
+            return a
         ca, ra = self._coefficient(a)
         cb, rb = self._coefficient(b)
         if ra < 0 or rb < 0:
@@ -260,71 +262,12 @@ class Graph:
         """The sum of products of two equally long lists of nodes."""
         return self.sum([self.mul(a, b) for a, b in zip(left, right)])
 
-    # -- reading SymPy ---------------------------------------------------
+    def pi(self) -> int:
+        """The node of the number pi."""
+        return self._node(("pi",), 0)
 
-    def read(self, expression: sp.Expr, variables: dict[sp.Symbol, int]) -> int:
-        """The node of a SymPy expression; ``variables`` maps symbols to nodes."""
-        known = self._read.get(expression)
-        if known is None:
-            known = self._read[expression] = self._convert(expression, variables)
-        return known
-
-    def _convert(self, e: sp.Expr, variables: dict[sp.Symbol, int]) -> int:
-        if e.is_Symbol:
-            return variables[e]
-        if e.is_Rational:
-            return self.constant(Fraction(int(e.p), int(e.q)))
-        if e.is_Add:
-            return self.sum([self.read(term, variables) for term in e.args])
-        if e.is_Mul:
-            return self._product(e, variables)
-        if e.is_Pow:
-            return self._power(e.base, e.exp, variables)
-        if e is sp.pi:
-            return self._node(("pi",), 0)
-        if e is sp.E:
-            return self.apply("exp", self.one)
-        if e is sp.GoldenRatio:
-            return self.read((1 + sp.sqrt(5)) / 2, variables)
-        name = e.func.__name__
-        arguments = [self.read(a, variables) for a in e.args]
-        if name in UNARY:
-            return self.apply(name, arguments[0])
-        if name in _RECIPROCAL:
-            return self.div(self.one, self.apply(_RECIPROCAL[name], arguments[0]))
-        if name == "acot":
-            return self.apply("atan", self.div(self.one, arguments[0]))
-        if name == "digamma":
-            return self._polygamma(arguments[0], 0)
-        if name == "polygamma" and e.args[0].is_Integer:
-            return self._polygamma(arguments[1], int(e.args[0]))
-        raise UnsupportedFunction(f"no program can evaluate {name}: {e}")
-
-    def _product(self, e: sp.Expr, variables: dict[sp.Symbol, int]) -> int:
-        numerator, denominator = [], []
-        for factor in e.args:
-            if factor.is_Pow and factor.exp.is_Rational and factor.exp < 0:
-                denominator.append(self._power(factor.base, -factor.exp, variables))
-            else:
-                numerator.append(self.read(factor, variables))
-        product = self._multiply(numerator)
-        return self.div(product, self._multiply(denominator)) if denominator else product
-
-    def _multiply(self, factors: list[int]) -> int:
-        product = self.one
-        for factor in factors:
-            product = self.mul(product, factor)
-        return product
-
-    def _power(self, base: sp.Expr, exponent: sp.Expr,
-               variables: dict[sp.Symbol, int]) -> int:
-        a = self.read(base, variables)
-        if exponent.is_Rational:
-            return self.power(a, Fraction(int(exponent.p), int(exponent.q)))
-        return self.apply("exp", self.mul(self.read(exponent, variables),
-                                          self.apply("log", a)))
-
-    def _polygamma(self, a: int, order: int) -> int:
+    def polygamma(self, a: int, order: int) -> int:
+        """The polygamma function of order 0, 1, ... of a node; order 0 is digamma."""
         return self._node(("polygamma", a, order), self.support[a])
 
     # -- derivatives -----------------------------------------------------
@@ -335,52 +278,48 @@ class Graph:
         ``variables`` are node indices of variables.  The cost is proportional to
         the part of the graph between them and the output.
         """
-        wanted = list(variables)
-        if self.nodes[output][0] == "neg":
+        nodes, support, wanted = self.nodes, self.support, list(variables)
+        if nodes[output][0] == "neg":
             # So that the game (f, -f) has one set of derivatives, not two.
-            return [self.neg(d) for d in self.gradient(self.nodes[output][1], wanted)]
+            return [self.neg(d) for d in self.gradient(nodes[output][1], wanted)]
         mask = 0
         for v in wanted:
-            mask |= self.support[v]
-        if not self.support[output] & mask:
+            mask |= support[v]
+        if not support[output] & mask:
             return [self.zero] * len(wanted)
-        parts: dict[int, list[int]] = {output: [self.one]}
+        shares: dict[int, list[int]] = {output: [self.one]}
         adjoints: dict[int, int] = {}
         queue = [-output]
         while queue:
             index = -heapq.heappop(queue)
-            adjoint = self.sum(parts.pop(index))
-            node = self.nodes[index]
+            adjoint = self.sum(shares.pop(index))
+            node = nodes[index]
             if node[0] == "var":
                 adjoints[index] = adjoint
                 continue
-            for operand, part in self._partials(index, node, adjoint):
-                if not self.support[operand] & mask:
-                    continue
-                if operand not in parts:
-                    parts[operand] = []
-                    heapq.heappush(queue, -operand)
-                parts[operand].append(part())
+            for position, operand in enumerate(operands(node), 1):
+                if support[operand] & mask:
+                    if operand not in shares:
+                        shares[operand] = []
+                        heapq.heappush(queue, -operand)
+                    shares[operand].append(self._share(adjoint, index, node, position))
         return [adjoints.get(v, self.zero) for v in wanted]
 
-    def _partials(self, index: int, node: Node, adjoint: int
-                  ) -> list[tuple[int, Callable[[], int]]]:
-        """(operand, thunk of its share of the adjoint) for each operand."""
-        operation, a = node[0], node[1]
-        if operation == "add":
-            return [(a, lambda: adjoint), (node[2], lambda: adjoint)]
-        if operation == "sub":
-            return [(a, lambda: adjoint), (node[2], lambda: self.neg(adjoint))]
+    def _share(self, adjoint: int, index: int, node: Node, position: int) -> int:
+        """What a node adds to the adjoint of its operand at a position, 1 or 2."""
+        operation, second = node[0], position == 2
         if operation == "mul":
-            b = node[2]
-            return [(a, lambda: self.mul(adjoint, b)), (b, lambda: self.mul(adjoint, a))]
+            return self.mul(adjoint, node[3 - position])
+        if operation == "add":
+            return adjoint
+        if operation == "sub":
+            return self.neg(adjoint) if second else adjoint
         if operation == "neg":
-            return [(a, lambda: self.neg(adjoint))]
+            return self.neg(adjoint)
         if operation == "div":
-            b = node[2]
-            return [(a, lambda: self.div(adjoint, b)),
-                    (b, lambda: self.neg(self.mul(self.div(adjoint, b), index)))]
-        return [(a, lambda: self._chain(adjoint, index, node))]
+            quotient = self.div(adjoint, node[2])
+            return self.neg(self.mul(quotient, index)) if second else quotient
+        return self._chain(adjoint, index, node)
 
     def _chain(self, adjoint: int, index: int, node: Node) -> int:
         """adjoint times the derivative of a function of one operand."""
@@ -393,7 +332,7 @@ class Graph:
             q = node[2]
             return times(times(adjoint, self.constant(q)), self.power(a, q - 1))
         if operation == "polygamma":
-            return times(adjoint, self._polygamma(a, node[2] + 1))
+            return times(adjoint, self.polygamma(a, node[2] + 1))
         square = self.pow(a, 2) if operation in _OF_SQUARE else 0
         one = self.one
         if operation == "exp":
@@ -427,13 +366,13 @@ class Graph:
         if operation == "atanh":
             return over(adjoint, self.sub(one, square))
         if operation in ("erf", "erfc"):
-            slope = self.div(self.constant(2), self.apply("sqrt", self._node(("pi",), 0)))
+            slope = self.div(self.constant(2), self.apply("sqrt", self.pi()))
             bell = times(slope, self.apply("exp", self.neg(square)))
             return times(adjoint, bell if operation == "erf" else self.neg(bell))
         if operation == "gamma":
-            return times(times(adjoint, index), self._polygamma(a, 0))
+            return times(times(adjoint, index), self.polygamma(a, 0))
         if operation == "loggamma":
-            return times(adjoint, self._polygamma(a, 0))
+            return times(adjoint, self.polygamma(a, 0))
         raise UnsupportedFunction(f"no derivative is known for {operation}")
 
     def jacobian(self, outputs: Sequence[int], variables: Sequence[int]) -> list[list[int]]:
@@ -468,7 +407,7 @@ class Graph:
         if operation == "powr":
             return self.power(a, node[2])
         if operation == "polygamma":
-            return self._polygamma(a, node[2])
+            return self.polygamma(a, node[2])
         return self.apply(operation, a)
 
     def reachable(self, outputs: Iterable[int]) -> list[int]:
