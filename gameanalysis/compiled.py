@@ -47,18 +47,27 @@ class _Bundle:
 
     def __init__(self, graph: Graph, entries: Iterable[int], shape: tuple[int, ...],
                  n_inputs: int) -> None:
-        entries = list(entries)
-        self.shape, self.n_inputs, self.size = shape, n_inputs, len(entries)
+        nodes = list(entries)
+        self.shape, self.n_inputs, self.size = shape, n_inputs, len(nodes)
         self._single, self._flat = (n_inputs,), len(shape) == 1
-        # Constant entries need no program; in a small array they do it no harm.
+        # A large array is filled from a template of its constant entries and from
+        # the values of each other node, computed once; a small one is all computed.
         self._template: Array | None = None
         if self.size > _SMALL:
-            kept = [k for k, index in enumerate(entries) if graph.nodes[index][0] != "const"]
-            self._positions = np.array(kept, dtype=np.intp)
-            self._template = np.array([nearest(node[1]) if node[0] == "const" else 0.0
-                                       for node in map(graph.nodes.__getitem__, entries)])
-            entries = [entries[k] for k in kept]
-        self.program = Program(graph, entries, n_inputs)
+            self._template = np.zeros(self.size)
+            slots: dict[int, int] = {}
+            positions, source = [], []
+            for k in np.flatnonzero(np.array(nodes) != graph.zero).tolist():
+                node = graph.nodes[nodes[k]]
+                if node[0] == "const":
+                    self._template[k] = nearest(node[1])
+                else:
+                    positions.append(k)
+                    source.append(slots.setdefault(nodes[k], len(slots)))
+            self._positions = np.array(positions, dtype=np.intp)
+            self._source = np.array(source, dtype=np.intp)
+            nodes = list(slots)
+        self.program = Program(graph, nodes, n_inputs)
         self._program_at = self.program.at
 
     def __call__(self, x: Any) -> Array:
@@ -71,18 +80,17 @@ class _Bundle:
         values = self._program_at(x)
         if self._template is not None:
             out = self._template.copy()
-            out[self._positions] = values
+            out[self._positions] = values[self._source]
             values = out
         return values if self._flat else values.reshape(self.shape)
 
     def _many(self, x: Array) -> Array:
-        flat = x.reshape(-1, self.n_inputs).T
-        if self._template is None:
-            columns = self.program.columns(flat)
-        else:
-            columns = np.empty((self.size, flat.shape[1]))
+        columns = self.program.columns(x.reshape(-1, self.n_inputs).T)
+        if self._template is not None:
+            values = columns
+            columns = np.empty((self.size, values.shape[1]))
             columns[:] = self._template[:, None]
-            self.program.columns(flat, [columns[k] for k in self._positions])
+            columns[self._positions] = values[self._source]
         return columns.T.reshape(x.shape[:-1] + self.shape)
 
 

@@ -229,22 +229,21 @@ class Program:
     def _blocked(self) -> Blocks | LevelBlocks:
         return Blocks(self._lowered) if self.is_printed else LevelBlocks(self._levels)
 
-    def columns(self, x: Any, out: Sequence[Array] | Array | None = None) -> Array:
+    def columns(self, x: Any) -> Array:
         """The outputs at the columns of ``x``: shape (n, N) to (m, N).
 
         Points where a function is not defined give NaN or an infinity, and leave
-        the others alone.  Memory beside the result is bounded for any N.  With
-        ``out``, m arrays of length N, these are filled and returned as they are.
+        the others alone.  Memory beside the result is bounded for any N.
         Raises `ShapeError` for an array of another shape.
         """
         x = np.asarray(x, dtype=float)
         if x.ndim != 2 or len(x) != self.n_inputs:
             raise ShapeError(f"the columns of an array of shape ({self.n_inputs}, N) are "
                              f"wanted, not of {x.shape}")
-        rows: Any = np.empty((len(self.outputs), x.shape[1])) if out is None else out
+        out = np.empty((len(self.outputs), x.shape[1]))
         with np.errstate(all="ignore"):
-            self._blocked(x, rows)
-        return rows
+            self._blocked(x, out)
+        return out
 
     def batch(self, x: Any) -> Array:
         """The outputs at the rows of ``x``: shape (N, n) to (N, m).
