@@ -194,7 +194,7 @@ def _uses(nodes: Sequence[Node], outputs: Sequence[int]) -> list[int]:
 
 def point_source(program: Lowered) -> str:
     """Python source of ``program(x0, x1, ...)``, which returns a tuple."""
-    uses = _uses(program.nodes, ())
+    uses = _uses(program.nodes, program.outputs)
     lines: list[str] = []
     text: list[str] = []
     depth: list[int] = []
