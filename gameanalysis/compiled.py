@@ -308,9 +308,9 @@ class CompiledField:
     """A vector field as NumPy functions: value and Jacobian, nothing else.
 
     Made by `compile_field`.  ``value`` maps points (..., n) to (..., n) and
-    ``jacobian`` to (..., n, n).  ``program`` computes both, value first, in any
-    arithmetic, and ``value_program`` the value alone; they are None where the field
-    is only known numerically (Stackelberg gradients with more than three followers'
+    ``jacobian`` to (..., n, n).  ``value_program`` and ``jacobian_program`` (row by row)
+    compute them in any arithmetic; they are None where the field is only known
+    numerically (Stackelberg gradients with more than three followers'
     actions).
     """
 
@@ -349,18 +349,18 @@ class CompiledField:
         return f"CompiledField({self.name or 'field'}, {self.n} variables)"
 
     @cached_property
-    def program(self) -> Program | None:
-        """Value, then Jacobian row by row, as one `Program`; None if numerical."""
-        if self._numerical is not None:
-            return None
-        return Program(self._graph, [*self._value_nodes, *self._jacobian_nodes], self.n)
-
-    @cached_property
     def value_program(self) -> Program | None:
-        """The value alone as a `Program`; None if numerical."""
+        """The value as a `Program`; None if the field is only known numerically."""
         if self._numerical is not None:
             return None
         return Program(self._graph, self._value_nodes, self.n)
+
+    @cached_property
+    def jacobian_program(self) -> Program | None:
+        """The Jacobian, row by row, as a `Program`; None as for the value."""
+        if self._numerical is not None:
+            return None
+        return Program(self._graph, self._jacobian_nodes, self.n)
 
     @cached_property
     def _value(self) -> _Bundle:

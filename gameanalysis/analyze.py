@@ -1,0 +1,368 @@
+r"""`analyze`: find, certify and classify the critical points of a game.
+
+The system that is searched has the same zeros as the field and is easier to enclose:
+
+- factors that never vanish are dropped (`reduction`);
+- omega_S of a general-sum game is multiplied by det M, M the followers' joint Jacobian:
+
+      det M  D_1 f1 - C^T adj(M)^T D_y f1 = 0,     F = 0,     det M != 0;
+
+- omega_S of a zero-sum game has the zeros of omega at which det M != 0.
+
+Conditions such as det M != 0 are proved at each zero found.  Where the reduced system is
+polynomial and the search leaves something open, exact algebra has the last word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from .algebra import positive_dimensional_part, real_zeros
+from .analysis import Analysis
+from .certify import Certificate, certify
+from .classify import Classifier
+from .compiled import CompiledField, compile_field
+from .critical import find_critical_points, float_box
+from .derivatives import follower_jacobian, game_gradient
+from .dynamics import VectorField, simultaneous_gradient, stackelberg_gradient
+from .errors import BoxError, GameError
+from .game import Game, Player, exact
+from .graph import Graph
+from .intervals import NoEnclosure
+from .location import AlgebraicLocation, CertifiedLocation, FloatLocation, Location
+from .macaulay import NotZeroDimensional, TooLarge
+from .minors import interval_sign
+from .numberfield import AlgebraicPoint
+from .precise import PreciseIntervals
+from .program import Program
+from .reading import Reader
+from .reduction import ReducedSystem, reduce_system
+from .undecided import Reason, Undecided
+
+__all__ = ["analyze"]
+
+#: The complete search is for up to this many variables.
+MAX_VARIABLES = 6
+
+Box = Sequence[tuple[sp.Expr, sp.Expr]]
+
+
+def analyze(game: Game, box: Any, of: str = "simultaneous", *, max_boxes: int = 2_000_000,
+            n_starts: int = 2048, rng: Any = None) -> Analysis:
+    """Find every critical point of a game in a box, prove it, and classify it.
+
+    Guarantee: a point that is ``certified`` exists and is listed once; every Truth that
+    is YES or NO is proved; if ``.complete`` is YES the list holds all critical points of
+    the closed box.  What could not be proved is UNDECIDED and ``.undecided`` says where.
+
+    Parameters
+    ----------
+    game : a `Game`; its parameters have values.
+    box : a pair (low, high) for each variable, in order, or a mapping from variables
+        (or their names) to pairs; numbers or exact SymPy numbers such as ``pi``.
+        ``None`` is the whole space, for games whose critical system is polynomial once
+        factors that never vanish are dropped.
+    of : "simultaneous" for the zeros of omega, "stackelberg" for those of omega_S.
+    max_boxes : the budget of the search, for up to 6 variables.
+    n_starts, rng : the heuristic search with more variables, or with functions that
+        intervals cannot enclose; completeness is then never proved.
+
+    Raises `BoxError` for a box that does not fit, `GameError` if ``box=None`` is not
+    possible or omega_S is defined nowhere.
+
+    >>> x, y = sp.symbols("x y", real=True)
+    >>> from gameanalysis.game import zero_sum
+    >>> analyze(zero_sum(x*y - y**2/2, x, y), [(-1, 1), (-1, 1)])[0].label
+    'DSE, not DNE'
+    """
+    if of not in ("simultaneous", "stackelberg"):
+        raise GameError(f"of is 'simultaneous' or 'stackelberg', not {of!r}")
+    if not isinstance(game, Game):
+        raise GameError(f"expected a Game, not {game!r}")
+    return _Task(game, None if box is None else _exact_box(game, box), of,
+                 max_boxes, n_starts, rng).run()
+
+
+def _exact_box(game: Game, box: Any) -> Box:
+    """The box as pairs of exact numbers in the order of the variables."""
+    if isinstance(box, Mapping):
+        by_name = {v.name if isinstance(v, sp.Symbol) else str(v): ends
+                   for v, ends in box.items()}
+        missing = [v.name for v in game.variables if v.name not in by_name]
+        extra = set(by_name) - {v.name for v in game.variables}
+        if missing or extra:
+            raise BoxError(f"the box must name every variable once; missing: "
+                           f"{', '.join(missing) or 'none'}, unknown: "
+                           f"{', '.join(sorted(extra)) or 'none'}")
+        box = [by_name[v.name] for v in game.variables]
+    float_box(box, len(game.variables))
+    return [(exact(a, "an end of the box"), exact(b, "an end of the box")) for a, b in box]
+
+
+class _Task:
+    """One call of `analyze`."""
+
+    def __init__(self, game: Game, box: Box | None, of: str, max_boxes: int,
+                 n_starts: int, rng: Any) -> None:
+        self.game, self.box, self.of = game, box, of
+        self.max_boxes, self.n_starts, self.rng = max_boxes, n_starts, rng
+        self.n = len(game.variables)
+        self.classifier = Classifier(game, of)
+        self.notes: list[str] = []
+
+    # -- the system ------------------------------------------------------
+
+    @cached_property
+    def zero_sum(self) -> bool:
+        """Whether omega_S has the zeros of omega where it is defined."""
+        return self.classifier.zero_sum
+
+    @cached_property
+    def reduced(self) -> ReducedSystem | None:
+        """A simpler system with the same zeros; None for too many variables."""
+        if self.n > MAX_VARIABLES:
+            return None
+        if self.of == "stackelberg" and not self.zero_sum:
+            expressions = _cleared(self.game)
+        else:
+            expressions = simultaneous_gradient(self.game).expressions
+        return reduce_system(expressions, self.game.variables)
+
+    @cached_property
+    def conditions(self) -> list[tuple[Program, Reason]]:
+        """Programs of the expressions that must not vanish at a zero."""
+        found = []
+        if self.reduced is not None:
+            found += [(c, Reason.UNDEFINED) for c in self.reduced.conditions]
+        if self.of == "stackelberg" and self.n <= MAX_VARIABLES:
+            determinant = _determinant(self.game)
+            if determinant == 0:
+                raise GameError(
+                    "the follower's Hessian D22 f2 is singular everywhere (a bilinear game), "
+                    "so omega_S is defined nowhere: analyse of='simultaneous', or regularise "
+                    "the game by adding a small multiple of y**2 to the follower's cost")
+            found.append((determinant, Reason.SINGULAR_FOLLOWER))
+        return [(self._program(c), reason) for c, reason in found]
+
+    def _program(self, expression: sp.Expr) -> Program:
+        graph = Graph(self.n)
+        reader = Reader(graph, dict(zip(self.game.variables, graph.variables)))
+        return Program(graph, [reader.read(expression)])
+
+    @cached_property
+    def field(self) -> CompiledField:
+        """The field to search, compiled."""
+        if self.reduced is not None:
+            return compile_field(VectorField(self.reduced.expressions, self.game.variables,
+                                             periods=self.game.periods))
+        if self.of == "stackelberg" and not self.zero_sum:
+            return compile_field(stackelberg_gradient(self.game))
+        return compile_field(simultaneous_gradient(self.game))
+
+    # -- the run ---------------------------------------------------------
+
+    def run(self) -> Analysis:
+        """Search, certify, classify."""
+        if self.box is None:
+            return self._everywhere()
+        if self.n > MAX_VARIABLES:
+            return self._heuristic(Reason.NOT_SEARCHED)
+        self.conditions  # raises at once where omega_S is defined nowhere
+        try:
+            certificate = certify(self.field, None, self.box, max_boxes=self.max_boxes)
+        except NoEnclosure as error:
+            self.notes.append(str(error))
+            return self._heuristic(Reason.NO_ENCLOSURE)
+        if certificate.undecided:
+            resolved = self._by_algebra(certificate)
+            if resolved is not None:
+                return resolved
+        method = f"interval branch and prune, {certificate.n_boxes} boxes"
+        return self._result(self._locations(certificate), list(certificate.undecided), method)
+
+    def _locations(self, certificate: Certificate) -> list[Location]:
+        program = self.field.value_program
+        assert program is not None
+        return [CertifiedLocation(zero, program, lambda: self.algebraic_zeros or ())
+                for zero in certificate.zeros]
+
+    @cached_property
+    def algebraic_zeros(self) -> tuple[AlgebraicPoint, ...] | None:
+        """All zeros in the whole space by exact algebra; None where it does not apply."""
+        if self.reduced is None or self.reduced.polynomials is None:
+            return None
+        try:
+            return real_zeros(self.reduced.polynomials, self.game.variables)
+        except (NotZeroDimensional, TooLarge):
+            return None
+
+    def _by_algebra(self, certificate: Certificate) -> Analysis | None:
+        """The exact list where the search left something open; None if there is none."""
+        if any(u.reason is Reason.BUDGET for u in certificate.undecided) and self.n > 2:
+            return None
+        zeros = self.algebraic_zeros
+        if zeros is not None:
+            method = f"exact algebra, after {certificate.n_boxes} boxes of interval search"
+            return self._result([AlgebraicLocation(p) for p in zeros], [], method)
+        if self.reduced is not None and self.reduced.polynomials is not None:
+            assert self.box is not None
+            if all(end.is_Rational for side in self.box for end in side):
+                factor = positive_dimensional_part(
+                    self.reduced.polynomials, self.game.variables,
+                    [tuple(Fraction(int(e.p), int(e.q)) for e in side) for side in self.box])
+                if factor is not None:
+                    self.notes.append(f"every point of {factor} = 0 is critical: the critical "
+                                      f"points are not isolated")
+        return None
+
+    def _everywhere(self) -> Analysis:
+        """All critical points of the whole space, by exact algebra."""
+        if self.reduced is None:
+            raise GameError(f"box=None needs exact algebra, which is for at most "
+                            f"{MAX_VARIABLES} variables, not {self.n}: give a box")
+        if self.game.periods:
+            raise GameError("on a torus give a box: one period of each coordinate is the "
+                            "whole space")
+        if self.reduced.polynomials is None:
+            raise GameError("box=None needs a critical system that is polynomial once factors "
+                            "that never vanish are dropped, and this one is not: give a box")
+        try:
+            zeros = real_zeros(self.reduced.polynomials, self.game.variables)
+        except (NotZeroDimensional, TooLarge) as error:
+            raise GameError(f"box=None is not possible here: {error}; give a box") from None
+        return self._result([AlgebraicLocation(p) for p in zeros], [],
+                            "exact algebra on the whole space")
+
+    def _heuristic(self, reason: Reason) -> Analysis:
+        """Points from Newton's method, certified one by one where possible."""
+        assert self.box is not None
+        candidates = find_critical_points(self.field, self.box, n_starts=self.n_starts,
+                                          rng=self.rng)
+        locations: list[Location] = []
+        if reason is Reason.NOT_SEARCHED and self.field.value_program is not None:
+            try:
+                certificate = certify(self.field, candidates, self.box, max_boxes=0)
+                locations += self._locations(certificate)
+            except NoEnclosure as error:
+                self.notes.append(str(error))
+        for x in candidates.x:
+            if not any((np.abs(x - known.x) <= 1e-6 * (1 + np.abs(x))).all()
+                       for known in locations):
+                locations.append(FloatLocation(x))
+        domain = float_box(self.box, self.n)
+        whole = Undecided(domain[:, 0], domain[:, 1], reason)
+        return self._result(locations, [whole], repr(candidates))
+
+    def _result(self, locations: Sequence[Location], undecided: list[Undecided],
+                method: str) -> Analysis:
+        kept = []
+        for location in locations:
+            reason = self._obstacle(location)
+            if reason is None:
+                kept.append(location)
+            elif isinstance(reason, Reason):
+                undecided.append(Undecided(location.x - location.radius,
+                                           location.x + location.radius, reason))
+        points = sorted((self.classifier.classify(location) for location in kept),
+                        key=lambda p: tuple(p.x))
+        box = None if self.box is None else tuple(self.box)
+        return Analysis(self.game, self.of, box, tuple(points), tuple(undecided), method,
+                        tuple(self.notes))
+
+    def _obstacle(self, location: Location) -> Reason | bool | None:
+        """None if the point counts, False if it is proved not to, else why it is open."""
+        if not location.certified:
+            return None
+        for program, reason in self.conditions:
+            sign = _sign_at(program, location)
+            if sign == 0:
+                return False
+            if sign is None:
+                return reason
+        if self.box is None:
+            return None
+        for k, ends in enumerate(self.box):
+            if self.game.variables[k] in self.game.periods and \
+                    ends[1] - ends[0] >= self.game.periods[self.game.variables[k]]:
+                continue
+            inside = _within(location, k, ends)
+            if inside is not True:
+                return Reason.EDGE if inside is None else False
+        return None
+
+
+def _cleared(game: Game) -> list[sp.Expr]:
+    """det M D_1 f1 - C^T adj(M)^T D_y f1, then F: omega_S without its denominators."""
+    game = _valued(game)
+    n1 = game.sizes[0]
+    omega = sp.Matrix(game_gradient(game))
+    response = sp.Matrix(follower_jacobian(game))
+    leader, others = game.variables[:n1], game.variables[n1:]
+    followers = omega[n1:, :]
+    cross = followers.jacobian(leader)
+    gradient = sp.Matrix([game.costs[0].diff(v) for v in others])
+    total = (response.det(method="berkowitz") * omega[:n1, :]
+             - cross.T * response.adjugate(method="berkowitz").T * gradient)
+    return [*total, *followers]
+
+
+def _determinant(game: Game) -> sp.Expr:
+    determinant = sp.Matrix(follower_jacobian(_valued(game))).det(method="berkowitz")
+    return sp.S.Zero if determinant.equals(0) else determinant
+
+
+def _valued(game: Game) -> Game:
+    return Game(*(Player(cost, player.actions)
+                  for cost, player in zip(game.valued_costs, game.players)))
+
+
+def _sign_at(program: Program, location: Location) -> int | None:
+    """The proved sign of a function at a point, or None."""
+    for digits in (20, 50):
+        arithmetic = PreciseIntervals(digits + 10)
+        inputs = [arithmetic.interval(*ends) for ends in location.enclosure(digits)]
+        sign = interval_sign(program.evaluate(inputs, arithmetic)[0])
+        if sign is not None and arithmetic.defined:
+            return sign
+    numbers = location.exact_numbers()
+    if numbers is None:
+        return None
+    try:
+        return numbers.sign(program.evaluate(numbers.inputs, numbers)[0])
+    except ArithmeticError:
+        return None
+
+
+def _within(location: Location, k: int, ends: tuple[sp.Expr, sp.Expr]) -> bool | None:
+    """Whether coordinate k lies in the closed interval; None if that is open."""
+    low, high = (_enclosed(end) for end in ends)
+    for digits in (15, 50):
+        a, b = location.enclosure(digits)[k]
+        if b < low[0] or a > high[1]:
+            return False
+        if a >= low[1] and b <= high[0]:
+            return True
+    numbers = location.exact_numbers()
+    if numbers is None or not all(end.is_Rational for end in ends):
+        return None
+    least, most = (Fraction(int(end.p), int(end.q)) for end in ends)
+    return (numbers.sign(numbers.inputs[k] - least) >= 0
+            and numbers.sign(numbers.inputs[k] - most) <= 0)
+
+
+def _enclosed(value: sp.Expr) -> tuple[Fraction, Fraction]:
+    """A rational interval round an exact number."""
+    if value.is_Rational:
+        exact_value = Fraction(int(value.p), int(value.q))
+        return exact_value, exact_value
+    graph = Graph(1)
+    program = Program(graph, [Reader(graph, {}).read(value)])
+    arithmetic = PreciseIntervals(80)
+    low, high = arithmetic.bounds(program.evaluate([None], arithmetic)[0])
+    return Fraction(low), Fraction(high)
