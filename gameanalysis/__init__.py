@@ -6,10 +6,24 @@ points, equilibrium classes and pictures are derived from that declaration.
 >>> import sympy as sp
 >>> import gameanalysis as ga
 >>> x, y = sp.symbols("x y", real=True)
->>> ga.schur_complement(ga.zero_sum(x*y - y**2/2, x, y))
+>>> game = ga.zero_sum(x*y - y**2/2, x, y)
+>>> ga.schur_complement(game)
 Matrix([[1]])
+>>> ga.analyze(game, [(-1, 1), (-1, 1)])[0].label
+'DSE, not DNE'
 """
 
+from __future__ import annotations
+
+__version__ = "0.1.0"
+
+from . import catalog, parsing
+from .analysis import Analysis
+from .analyze import analyze
+from .certify import Certificate, certify
+from .classify import CriticalPoint
+from .compiled import CompiledField, CompiledGame, compile_field, compile_game
+from .critical import Candidates, find_critical_points
 from .derivatives import (follower_jacobian, game_gradient, game_jacobian, hessian_block,
                           implicit_derivative, schur_complement, stackelberg_jacobian,
                           total_derivative, total_hessian)
@@ -17,13 +31,15 @@ from .dynamics import GameField, VectorField, simultaneous_gradient, stackelberg
 from .errors import BoxError, GameError, ParseError, ShapeError, UnsupportedFunction
 from .game import Game, Player, zero_sum
 from .truth import Truth
-
-__version__ = "0.1.0"
+from .undecided import Reason, Undecided
 
 __all__ = [
-    "BoxError", "Game", "GameError", "GameField", "ParseError", "Player", "ShapeError",
-    "Truth", "UnsupportedFunction", "VectorField", "follower_jacobian", "game_gradient",
-    "game_jacobian", "hessian_block", "implicit_derivative", "schur_complement",
-    "simultaneous_gradient", "stackelberg_gradient", "stackelberg_jacobian",
-    "total_derivative", "total_hessian", "zero_sum",
+    "Analysis", "BoxError", "Candidates", "Certificate", "CompiledField", "CompiledGame",
+    "CriticalPoint", "Game", "GameError", "GameField", "ParseError", "Player", "Reason",
+    "ShapeError", "Truth", "Undecided", "UnsupportedFunction", "VectorField", "analyze",
+    "catalog", "certify", "compile_field", "compile_game", "find_critical_points",
+    "follower_jacobian", "game_gradient", "game_jacobian", "hessian_block",
+    "implicit_derivative", "parsing", "schur_complement", "simultaneous_gradient",
+    "stackelberg_gradient", "stackelberg_jacobian", "total_derivative", "total_hessian",
+    "zero_sum",
 ]

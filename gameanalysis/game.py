@@ -33,6 +33,9 @@ SMOOTH_FUNCTIONS = frozenset(
     "asin acos atan acot asinh acosh atanh "
     "erf erfc gamma loggamma digamma polygamma".split())
 
+#: Costs with fewer operations than this are expanded to see whether they sum to zero.
+_EXPANDED = 500
+
 _PLAIN = (sp.Add, sp.Mul, sp.Pow, sp.Symbol, sp.Number, sp.NumberSymbol)
 
 _NON_SMOOTH = {
@@ -148,7 +151,7 @@ class Player:
 
     def __init__(self, cost: Number, actions: sp.Symbol | Iterable[sp.Symbol]) -> None:
         if isinstance(actions, (str, sp.Basic)):
-            actions = (actions,)  # type: ignore[assignment]
+            actions = (actions,)
         self._actions = tuple(_check_symbol(a, "the action") for a in actions)
         if not self._actions:
             raise GameError("a player needs at least one action")
@@ -193,7 +196,7 @@ def _check_cost(cost: Number) -> sp.Expr:
     cost = _rationalise(cost, "a cost")
     if cost.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         raise GameError(f"a cost contains NaN or infinity: {_short(cost)}")
-    if cost.has(sp.I) or cost.is_real is False:
+    if cost.has(sp.I):
         raise GameError(f"a cost must be real, but {_short(cost)} is complex")
     for node in sp.preorder_traversal(cost):
         _check_node(node)
@@ -248,6 +251,11 @@ class Game:
     """
 
     __slots__ = ("_players", "_parameters", "_periods", "name", "_valued")
+    _players: tuple[Player, ...]
+    _parameters: Mapping[sp.Symbol, sp.Expr]
+    _periods: Mapping[sp.Symbol, sp.Expr]
+    _valued: tuple[sp.Expr, ...] | None
+    name: str
 
     def __init__(self, *players: Player,
                  parameters: Mapping[sp.Symbol, Number] | None = None,
@@ -357,11 +365,16 @@ class Game:
 
     @property
     def is_zero_sum(self) -> bool:
-        """Whether there are two players whose costs are f and -f."""
+        """Whether there are two players whose costs are proved to be f and -f.
+
+        Large costs are compared as written, small ones also expanded.
+        """
         if self.n_players != 2:
             return False
         f, g = self.costs
-        return f == -g or sp.expand(f + g) == 0
+        if f == -g:
+            return True
+        return sp.count_ops(f) + sp.count_ops(g) < _EXPANDED and sp.expand(f + g) == 0
 
     def substitute(self, parameters: Mapping[sp.Symbol | str, Number]) -> Game:
         """A new game with other values for some of its parameters.
@@ -413,8 +426,8 @@ class Game:
         lines = [f"{title} of {self.n_players} players in "
                  f"{len(self.variables)} variables"]
         for number, player in enumerate(self._players, 1):
-            lines.append(f"  player {number} ({_short(sp.Tuple(*player.actions))[1:-1].rstrip(',')}): "
-                         f"minimise {_short(player.cost)}")
+            actions = _short(sp.Tuple(*player.actions))[1:-1].rstrip(",")
+            lines.append(f"  player {number} ({actions}): minimise {_short(player.cost)}")
         if self._parameters:
             lines.append("  parameters: " + ", ".join(
                 f"{symbol} = {value}" for symbol, value in self._parameters.items()))
