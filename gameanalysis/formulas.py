@@ -46,9 +46,9 @@ MAX_ROOT = 10_000
 MAX_GAMMA = 170
 #: Order of polygamma: each further one is one more derivative.
 MAX_ORDER = 20
-#: Irrational constants in a formula, and levels in each (sqrt(2 + sqrt(2)) has
-#: four): SymPy asks for their signs, twice as often with each further level.
-MAX_CONSTANTS, MAX_LEVELS = 100, 6
+#: Irrational constants in a formula, and levels in each: SymPy asks for signs, about
+#: twice as often with each further level; sqrt(2 + sqrt(2)) has 4, digamma(7/5) has 9.
+MAX_CONSTANTS, MAX_LEVELS = 100, 10
 #: Nodes under a root: SymPy asks for the sign of each.
 MAX_ROOTED = 500
 #: Nodes after SymPy's own rewriting: tanh(acosh(x)) becomes three times x.
@@ -181,12 +181,13 @@ class _Builder:
         place = self.place(node)
         value, power = self.value(base), self.value(exponent)
         if value is not None and not exponent.is_Integer:
+            if abs(value) < _NOISE and not (base.is_zero and exponent.is_Rational):
+                self.fail(place, "zero needs a rational number as its exponent"
+                          if base.is_zero else
+                          "this power of a number too close to zero to tell from it")
             if value < 0:
                 self.fail(place, "a negative number has a real power only where the exponent "
                                  "is a whole number")
-            if value < _NOISE and not (base.is_zero and exponent.is_Rational):
-                self.fail(place, "a power of zero, or of a number too close to zero to tell, "
-                                 "needs a rational exponent")
         if value is not None and abs(value) < _NOISE and power is not None and power < 0:
             self.fail(place, "division by zero" if base.is_zero else
                       "division by a number too close to zero to tell from it")

@@ -34,8 +34,8 @@ __all__ = ["CONSTANTS", "FUNCTIONS", "Source", "check_name", "scan", "shown", "s
 MAX_LENGTH = 20_000
 #: Numbers and names in a formula: SymPy takes up to half a second for them.
 MAX_OPERANDS = 1_000
-#: Calls of functions: SymPy asks for signs, up to five milliseconds each.
-MAX_CALLS = 200
+#: Calls of functions: SymPy asks for signs, five milliseconds for a tan(acos(x)).
+MAX_CALLS = 100
 #: Nested parentheses, signs and powers: SymPy's printers need up to fifteen
 #: Python frames a level, and Python allows 1,000 frames.
 MAX_DEPTH = 40
