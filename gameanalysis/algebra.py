@@ -34,14 +34,16 @@ from typing import Union
 import sympy as sp
 from sympy.polys.domains import QQ, ZZ
 from sympy.polys.euclidtools import dmp_subresultants
+from sympy.polys.orderings import grlex
 from sympy.polys.polyerrors import PolynomialError
 from sympy.polys.rings import PolyElement, PolyRing
 
 from .macaulay import NotZeroDimensional, TooLarge, quotient_representation
 from .numberfield import AlgebraicPoint
 from .reduction import definite_sign
-from .univariate import (Dense, add, common_divisor, dense, divide, multiply, product_modulo,
-                         real_roots, remainder, scale, sign, squarefree_factors, substitute)
+from .univariate import (Dense, add, common_divisor, dense, divide, exact_quotient, multiply,
+                         product_modulo, real_roots, remainder, scale, sign,
+                         squarefree_factors, substitute)
 
 __all__ = ["NotZeroDimensional", "TooLarge", "positive_dimensional_part", "real_zeros"]
 
@@ -85,7 +87,7 @@ def real_zeros(polynomials: Sequence[Polynomial],
     Reference: F. Rouillier, AAECC 9 (1999).
     """
     variables = tuple(variables)
-    ring = PolyRing(variables, QQ)
+    ring = PolyRing(variables, QQ, grlex)
     system = _Elimination(ring, [_ring_element(f, ring) for f in polynomials])
     points = [AlgebraicPoint(variables, root, numerators, denominator, multiplicity)
               for p, multiplicity, active, below in system.solve()
@@ -127,7 +129,7 @@ class _Elimination:
 
     def __init__(self, ring: PolyRing, system: list[PolyElement]) -> None:
         self.ring = ring
-        self.system = _tidy(system)
+        self.system = _lower_degrees(_tidy(system))
         self.given = list(self.system)
         self.active = list(range(ring.ngens))
         self.explicit: list[tuple[int, PolyElement]] = []
@@ -135,7 +137,8 @@ class _Elimination:
             k, index, value = found
             del self.system[k]
             variable = self.ring.gens[index]
-            self.system = _tidy([_integral(f.compose(variable, value)) for f in self.system])
+            self.system = _lower_degrees(_tidy(
+                [_integral(f.compose(variable, value)) for f in self.system]))
             self.active.remove(index)
             self.explicit.append((index, value))
 
@@ -253,6 +256,22 @@ def _tidy(system: list[PolyElement]) -> list[PolyElement]:
     return sorted(distinct, key=lambda f: (_total_degree(f), len(f)))
 
 
+def _lower_degrees(system: list[PolyElement]) -> list[PolyElement]:
+    """Linear combinations of the same span of lower degrees, where there are."""
+    if sum(map(_total_degree, system)) > 60 or not system:
+        return system
+    reduced: dict[tuple[int, ...], PolyElement] = {}
+    for f in system:
+        while f and f.LM in reduced:
+            g = reduced[f.LM]
+            f = f - g * (f.LC / g.LC)
+        if f:
+            reduced[f.LM] = f
+    found = _tidy([_integral(f) for f in reduced.values()])
+    lower = sum(map(_total_degree, found)) < sum(map(_total_degree, system))
+    return _lower_degrees(found) if lower else system
+
+
 def _common_factor(system: Sequence[PolyElement]) -> PolyElement:
     return _integral(reduce(lambda f, g: f.gcd(g), system))
 
@@ -329,18 +348,23 @@ def _by_powers(f: PolyElement, ix: int, iy: int) -> list[Dense]:
 def _shape(f: list[Dense], g: list[Dense]) -> list[tuple[Dense, int, Dense, Dense]] | None:
     """(p, multiplicity, r, d): over each root of p one zero, at y = r/d.
 
-    None when some root of the resultant lies under several zeros, or when the
-    subresultants do not have all degrees; another slope cures both.
+    None when some root of the resultant lies under several zeros, which another
+    slope cures.
     """
-    sequence = dmp_subresultants([[ZZ(c) for c in row] for row in f],
-                                 [[ZZ(c) for c in row] for row in g], 1, ZZ)
-    by_degree = {len(s) - 1: [dense(row) for row in s] for s in sequence}
-    top = min(len(f), len(g)) - 1
-    if any(k not in by_degree for k in range(top + 1)):
-        return None
+    sequence = [[dense(row) for row in s] for s in dmp_subresultants(
+        [[ZZ(c) for c in row] for row in f], [[ZZ(c) for c in row] for row in g], 1, ZZ)]
+    by_degree = {len(sequence[1]) - 1: sequence[1]}
+    h = _power_of(sequence[1][0], len(sequence[0]) - len(sequence[1]))
+    for before, s in zip(sequence[1:], sequence[2:]):
+        # Where degrees drop by more than one, s is not S_k but similar to it.
+        drop = len(before) - len(s)
+        factor, divisor = _power_of(s[0], drop - 1), _power_of(h, drop - 1)
+        regular = [exact_quotient(multiply(row, factor), divisor) for row in s]
+        by_degree[len(s) - 1] = [row for row in regular if row is not None]
+        h = by_degree[len(s) - 1][0]
     families = []
     for p, multiplicity in squarefree_factors(by_degree[0][0]):
-        for k in range(1, top + 1):
+        for k in sorted(by_degree)[1:]:
             leading = by_degree[k][0]
             shared = common_divisor(p, leading)
             here = divide(p, shared)
@@ -351,6 +375,10 @@ def _shape(f: list[Dense], g: list[Dense]) -> list[tuple[Dense, int, Dense, Dens
                 families.append((here, multiplicity, remainder(r, here), remainder(d, here)))
             p = shared
     return [(p, m, scale(r, b), scale(d, a)) for p, m, (r, a), (d, b) in families]
+
+
+def _power_of(f: Dense, n: int) -> Dense:
+    return reduce(multiply, [f] * n, (1,))
 
 
 def _is_power(s: list[Dense], r: Dense, d: Dense, p: Dense) -> bool:
@@ -386,7 +414,7 @@ def positive_dimensional_part(polynomials: Sequence[Polynomial],
     x + y - 1
     """
     variables = tuple(variables)
-    ring = PolyRing(variables, QQ)
+    ring = PolyRing(variables, QQ, grlex)
     system = _tidy([_ring_element(f, ring) for f in polynomials])
     if not system:
         return sp.S.Zero

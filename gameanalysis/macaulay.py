@@ -401,7 +401,8 @@ class _Lifting:
             return families
         return None
 
-    def _vanishes(self, p: Dense, _: int | None, numerators: list[Dense], denominator: Dense) -> bool:
+    def _vanishes(self, p: Dense, _: int | None, numerators: list[Dense],
+                  denominator: Dense) -> bool:
         return all(not substitute(f, numerators, denominator, p, max(map(sum, f)))[0]
                    for f in self.system)
 
