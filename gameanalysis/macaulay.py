@@ -24,7 +24,8 @@ Otherwise the M_i themselves are reconstructed over Q, checked to commute and
 to satisfy every f_j, which proves that they describe Q[x]/I, and the
 polynomials x_i G_1(l) - G_{x_i}(l) and the squarefree part of chi(l), divided by
 what they share, are checked to lie in the radical of the trace form: they
-are nilpotent, so they vanish at every zero.
+are nilpotent, so they vanish at every zero.  Newton's identities confirm chi,
+and with it the multiplicities.
 
 References: F. Rouillier, AAECC 9 (1999); B. Mourrain, A new criterion for
 normal form algorithms, AAECC-13 (1999); H. M. Moeller, H. J. Stetter, Numer.
@@ -397,7 +398,8 @@ class _Lifting:
             families.append((p, multiplicity, numerators, denominator))
         if not all(self._vanishes(*family) for family in families):
             return None
-        if len(shared) == 1 or self._is_radical(actions, families, numerators, denominator):
+        if len(shared) == 1 or self._is_radical(actions, chi, families, numerators,
+                                                    denominator):
             return families
         return None
 
@@ -406,8 +408,8 @@ class _Lifting:
         return all(not substitute(f, numerators, denominator, p, max(map(sum, f)))[0]
                    for f in self.system)
 
-    def _is_radical(self, actions: _Residues, families: list, numerators: list[Dense],
-                    denominator: Dense) -> bool:
+    def _is_radical(self, actions: _Residues, chi: Dense, families: list,
+                    numerators: list[Dense], denominator: Dense) -> bool:
         """Proof that every zero is listed, when some are multiple."""
         k, n = len(self.basis.monomials), self.matrix.n
         if k > MAX_MULTIPLE:
@@ -429,6 +431,8 @@ class _Lifting:
                 return False
         gram = self._gram(entries, d)
         form = np.tensordot(np.array(self.form, dtype=object), entries, axes=1)
+        if not _is_characteristic(chi, form, gram[0], d, one, d**sum(self.basis.monomials[-1])):
+            return False
         square_free: Dense = (1,)
         for p, *_ in families:
             square_free = multiply(square_free, p)
@@ -455,6 +459,20 @@ class _Lifting:
         traces = np.array([d**(top - sum(m)) * int(np.trace(scaled[m]))
                            for m in self.basis.monomials], dtype=object)
         return np.array([traces @ scaled[m] for m in self.basis.monomials])
+
+
+def _is_characteristic(chi: Dense, form: np.ndarray, trace: np.ndarray, d: int,
+                       one: np.ndarray, unit: int) -> bool:
+    """Newton's identities: chi is a multiple of l's characteristic polynomial.
+
+    ``form`` is d M_l and ``trace`` is ``unit`` times the trace functional.
+    """
+    sums, power = [], one
+    for _ in chi:
+        sums.append(int(trace @ power))
+        power = form @ power
+    return all(sum(chi[i] * d**i * sums[j - i] for i in range(j)) + j * chi[j] * d**j * unit == 0
+               for j in range(1, len(chi)))
 
 
 def _image(m: Monomial, entries: np.ndarray, images: dict) -> np.ndarray:

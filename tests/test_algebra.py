@@ -192,28 +192,30 @@ def test_figure_one_has_the_nine_published_points():
 @some
 @given(st.integers(2, 3), st.data())
 def test_number_of_zeros_agrees_with_groebner_bases(n, data):
-    """After a generic shear, zeros are the real roots of the eliminant."""
+    """In shape position, zeros are the real roots of the eliminant."""
     monomials = [m for m in product(range(3), repeat=n) if sum(m) <= 2]
-    system = [sum(data.draw(st.integers(-2, 2)) * sp.prod([v**e for v, e in zip(V, m)])
-                  for m in monomials) for _ in range(n)]
-    sheared = [sp.expand(sp.sympify(f).subs(V[n - 1], V[n - 1] - sum(
-        (3 + 4*i)*V[i] for i in range(n - 1)), simultaneous=True)) for f in system]
-    assume(all(f != 0 for f in sheared))
-    basis = sp.groebner(sheared, *V[:n], order="grevlex")
-    try:
-        points = real_zeros(system, V[:n])
-    except NotZeroDimensional:
-        assert not basis.is_zero_dimensional
-        return
-    except TooLarge:
-        assert n == 3 and not basis.is_zero_dimensional
-        return
+    system = [sp.Add(*(data.draw(st.integers(-2, 2)) * sp.prod([v**e for v, e in zip(V, m)])
+                       for m in monomials)) for _ in range(n)]
+    assume(all(f != 0 for f in system))
+    basis = sp.groebner(system, *V[:n], order="grevlex")
     if basis.exprs == [1]:
-        assert points == ()
+        assert real_zeros(system, V[:n]) == ()
         return
-    assert basis.is_zero_dimensional
-    eliminant = sp.Poly(basis.fglm("lex").exprs[-1], V[n - 1])
-    assert len(points) == eliminant.count_roots()
+    if not basis.is_zero_dimensional:
+        with pytest.raises((NotZeroDimensional, TooLarge)):
+            real_zeros(system, V[:n])
+        return
+    points = real_zeros(system, V[:n])
+    for slope in (3, 5, -8, 21):
+        shear = {V[n - 1]: V[n - 1] - sum(slope**(i + 1) * V[i] for i in range(n - 1))}
+        sheared = sp.groebner([sp.expand(f.subs(shear)) for f in system], *V[:n],
+                              order="grevlex").fglm("lex")
+        if all(sum(sp.Poly(f, *V[:n]).monoms(order="lex")[0]) == 1 for f in sheared.exprs[:-1]):
+            eliminant = sp.Poly(sheared.exprs[-1], V[n - 1])
+            assert len(points) == eliminant.count_roots()
+            if all(k == 1 for _, k in eliminant.sqf_list()[1]):
+                assert all(p.multiplicity == 1 for p in points)
+            return
 
 
 def test_four_unknowns():
@@ -236,6 +238,17 @@ def test_more_equations_than_unknowns_filter_the_zeros():
     assert points == brute
 
 
+@few
+@given(st.lists(st.tuples(small, small, small, small, small), min_size=1, max_size=3))
+def test_a_finite_set_is_cut_down_by_any_number_of_equations(more):
+    """Of the nine points of {-1, 0, 1}^2, those where the others vanish."""
+    system = [x**3 - x, y**3 - y] + [a*x**2*y + b*x*y**2 + c*x*y + d*x + e
+                                     for a, b, c, d, e in more]
+    brute = [p for p in product((-1, 0, 1), repeat=2)
+             if all(sp.sympify(f).subs({x: p[0], y: p[1]}) == 0 for f in system)]
+    assert [p.rational for p in real_zeros(system, (x, y))] == brute
+
+
 def test_explicit_variables_of_higher_degree_are_put_back():
     points = real_zeros([x**2 - 2, y - x**3 + sp.Rational(1, 3), z - y**2 - x], (x, y, z))
     root = sp.sqrt(2)
@@ -244,6 +257,24 @@ def test_explicit_variables_of_higher_degree_are_put_back():
         b = sp.expand(s**3 - sp.Rational(1, 3))
         expected.append((s, b, sp.expand(b**2 + s)))
     assert [p.exact() for p in points] == expected
+
+
+def test_systems_without_complex_zeros():
+    assert real_zeros([x*y - 1, x*y - 2], (x, y)) == ()
+    assert real_zeros([x*y - 1, y*z - 1, z*x, x + y**2 + z**2*x], (x, y, z)) == ()
+    assert real_zeros([x*y - 1, x**2*y], (x, y)) == ()
+    assert real_zeros([(1 + x**2)*(1 + y**2), (1 + x**2)*(2 + y**4)], (x, y)) == ()
+    assert real_zeros([-y**2 - y*z, y**2 + y*z - y + 2*z, 2*x*z + y**2 + z + 1], (x, y, z)) == ()
+
+
+def test_zeros_at_infinity_in_space():
+    """Leading forms x y, y z, z x have three common lines of zeros."""
+    system = [x*y - 6, y*z - 12, z*x - 8]
+    assert {p.rational for p in real_zeros(system, (x, y, z))} == {(2, 3, 4), (-2, -3, -4)}
+    double = [x*y - 1, y*z - 1, z*x - 2*x + z]
+    points = real_zeros(double, (x, y, z))
+    # y = 1/x, z = x, and then x^2 - x = 0 with x != 0
+    assert [p.rational for p in points] == [(1, 1, 1)]
 
 
 def test_one_unknown_and_none():
@@ -311,7 +342,7 @@ def test_limits_are_stated_before_the_work(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(macaulay, "MAX_MULTIPLE", 3)
         with pytest.raises(TooLarge, match="multiple"):
-            real_zeros([x**2 + y**2 - z**2, x**2 + x*z, y**2 - y*z], (x, y, z))
+            real_zeros([x**2 + y*z, y**2 + 2*x*z, z**2 + 3*x*y], (x, y, z))
     monkeypatch.setattr(algebra, "_SLOPES", (0,))
     with pytest.raises(TooLarge, match="separating"):
         real_zeros([x**2 - 1, y**2 - 1 + x - x**2 - x + 1], (x, y))
@@ -396,6 +427,19 @@ def test_a_sign_that_needs_thousands_of_bits():
     assert point.sign_of(difference) == -1
     lo, hi = point.enclosure(2000)[0]
     assert lo**2 <= 2 <= hi**2 and hi - lo <= Fraction(1, 2**2000)
+
+
+def test_a_reducible_modulus_is_split_on_the_way():
+    """x^4 - 5 x^2 + 6 = (x^2 - 2)(x^2 - 3): one factor vanishes, one inverts."""
+    points = real_zeros([x**4 - 5*x**2 + 6, y - x**2], (x, y))
+    assert [p.sign(y - 2) for p in points] == [1, 0, 0, 1]
+    for point in points:
+        a, b = point.coordinates
+        other = b - 2 if point.sign_of(b - 2) else b - 3
+        assert point.sign_of(point.inverse(other) * other - 1) == 0
+    fresh = real_zeros([x**4 - 5*x**2 + 6, y - x**2], (x, y))[0]
+    assert fresh.sign_of(fresh.inverse(fresh.value(y - 2)) - 1) == 0
+    assert fresh.degree == 2
 
 
 def test_points_survive_pickling():
