@@ -39,6 +39,7 @@ from .compiled import CompiledField, compile_field
 from .critical import Candidates, float_box, newton
 from .dynamics import VectorField
 from .enclosure import Region, System, Zero
+from .taylor import system_of
 from .errors import BoxError
 from .truth import Truth
 from .undecided import Reason, Undecided, merge
@@ -113,7 +114,7 @@ def certify(field: VectorField | CompiledField, candidates: Candidates | Array |
     domain = float_box(box, compiled.n)
     if max_boxes < 0:
         raise BoxError(f"max_boxes must not be negative: {max_boxes}")
-    system = System(compiled)
+    system = system_of(compiled)
     work = _Search(system, domain, max_boxes)
     x = candidates.x if isinstance(candidates, Candidates) else candidates
     if x is not None and len(x):
@@ -236,19 +237,19 @@ class _Search:
             elif not any(_close(region, other) for other in fresh):
                 fresh.append(region)
         if fresh:
-            for zero in self.system.confirm(fresh):
+            for zero, region in zip(self.system.confirm(fresh), fresh):
                 if zero is not None:
-                    self._add(zero)
+                    self._add(zero, region)
 
-    def _add(self, zero: Zero) -> None:
-        """Store a confirmed zero, unless it is known already."""
+    def _add(self, zero: Zero, region: Region) -> None:
+        """Store a confirmed zero of a region, unless it is known already."""
         near = [other for other in self.zeros if _touch(zero, other)
                 or other.region.contains(zero.low, zero.high)]
         if not near:
             self.zeros.append(zero)
-            self.regions.append(zero.region)
+            self.regions.append(region)
         elif all(other.region.contains(zero.low, zero.high) for other in near):
-            self.regions.append(zero.region)
+            self.regions.append(region)
 
     # -- the result ------------------------------------------------------
 

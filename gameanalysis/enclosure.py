@@ -35,6 +35,8 @@ _U = 2.0 ** -53
 _RUNGS = 4.0 ** -np.arange(22)
 #: Digits of the arithmetic that confirms every certificate.
 _CONFIRM = 30
+#: Regions shrunk by these factors are tried in turn when one is confirmed.
+_SHRINKS = (1.0, 2.0 ** -3, 2.0 ** -6, 2.0 ** -10, 2.0 ** -15)
 #: Half-width of the box that encloses a zero first, relative to 1 + max|x|.
 _TINY_BOX = 2.0 ** -42
 
@@ -170,7 +172,8 @@ class System:
     def confirm(self, regions: Sequence[Region]) -> list[Zero | None]:
         """Prove each region again at high precision, and enclose its zero tightly.
 
-        None where that fails.  Two facts are proved with arithmetic that shares
+        Natural intervals are wider than what the search may use, so the region of the
+        result may be smaller, round the same zero.  None where that fails.  Two facts are proved with arithmetic that shares
         nothing with the search: Krawczyk's test on the region (existence and
         uniqueness), and the same on a tiny box inside it (where the zero is).
         """
@@ -186,8 +189,14 @@ class System:
         for k, region in enumerate(regions):
             zero = None
             if invertible[k] and bounded[k]:
-                zero = self._confirmed(region, inverse[k], (low[k], high[k]),
-                                       (spread[0][k], spread[1][k]))
+                for shrink in _SHRINKS:
+                    half = 0.5 * shrink * (region.high - region.low)
+                    inner = Region(np.maximum(center[k] - half, region.low),
+                                   np.minimum(center[k] + half, region.high))
+                    zero = self._confirmed(inner, inverse[k], (low[k], high[k]),
+                                           (spread[0][k], spread[1][k]))
+                    if zero is not None:
+                        break
             out.append(zero)
         return out
 

@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 Ends = Sequence[tuple[Fraction, Fraction]]
 
 #: Digits of the enclosure in which a rational coordinate is looked for.
-_GUESS_DIGITS = 40
+_GUESS_DIGITS = 20
 
 
 class Location:
