@@ -398,10 +398,9 @@ class _Lifting:
             families.append((p, multiplicity, numerators, denominator))
         if not all(self._vanishes(*family) for family in families):
             return None
-        if len(shared) == 1 or self._is_radical(actions, chi, families, numerators,
-                                                    denominator):
-            return families
-        return None
+        proved = len(shared) == 1 or self._is_radical(actions, chi, families, numerators,
+                                                      denominator)
+        return families if proved else None
 
     def _vanishes(self, p: Dense, _: int | None, numerators: list[Dense],
                   denominator: Dense) -> bool:
