@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -213,13 +214,44 @@ def test_status_1_where_the_budget_is_spent(run):
 
 def test_the_readme_shows_what_is_printed(run):
     # The number of boxes and the radii may differ in the last bit between machines.
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (shown,) = re.findall(r"^```text\n(figure1: .*?)^```", readme, re.M | re.S)
+    (shown,) = readme_blocks("text")
     _, out, _ = run("analyze", "figure1")
 
     def settled(text):
         return re.sub(r"\d+ boxes|\de-\d+|\de\+00", "N", text)
     assert settled(out) == settled(shown)
+
+
+def readme_blocks(language):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", readme, re.M | re.S)
+
+
+def test_the_commands_of_the_readme_run(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, *blocks = readme_blocks("sh")        # the first installs
+    commands = [shlex.split(line, comments=True) for block in blocks
+                for line in block.splitlines()]
+    assert len(commands) >= 4
+    for program, *arguments in commands:
+        status, out, err = run(*arguments)
+        assert (program, status, err) == ("gameanalysis", 0, "") and out, arguments
+
+
+def test_the_game_file_of_the_readme_is_one(run, tmp_path):
+    (content,) = readme_blocks("toml")
+    path = tmp_path / "mine.toml"
+    path.write_text(content)
+    # J = [[2a, 1], [-1, 2]] at the only critical point 0.
+    status, out, _ = run("analyze", str(path))
+    assert status == 0 and "mine: critical points" in out and "1 point;" in out
+
+
+def test_the_readme_maps_every_module():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\", "")
+    mapped = re.findall(r"\*\*(\w+)\*\* ", readme.partition("## Map")[2])
+    modules = {path.stem for path in (ROOT / "gameanalysis").glob("*.py")}
+    assert sorted(mapped) == sorted(modules - {"__init__"})
 
 
 def test_version_and_help(run):
