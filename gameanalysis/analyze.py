@@ -27,10 +27,12 @@ from .algebra import positive_dimensional_part, real_zeros
 from .analysis import Analysis
 from .certify import Certificate, certify
 from .classify import Classifier
+from .cleared import ClearedField
 from .compiled import CompiledField, compile_field
 from .critical import find_critical_points, float_box
 from .derivatives import follower_jacobian, game_gradient
 from .dynamics import VectorField, simultaneous_gradient, stackelberg_gradient
+from .enclosure import float_ends
 from .errors import BoxError, GameError
 from .game import Game, Player, exact
 from .graph import Graph
@@ -43,12 +45,19 @@ from .precise import PreciseIntervals
 from .program import Program
 from .reading import Reader
 from .reduction import ReducedSystem, reduce_system
+from .truth import Truth
 from .undecided import Reason, Undecided
 
 __all__ = ["analyze"]
 
 #: The complete search is for up to this many variables.
 MAX_VARIABLES = 6
+
+#: Functions that are not defined everywhere.
+_PARTIAL = (sp.Pow, sp.log, sp.tan, sp.asin, sp.acos, sp.acosh, sp.atanh)
+
+#: Costs with more operations than this are cleared of denominators as programs only.
+_WRITTEN = 120
 
 Box = Sequence[tuple[sp.Expr, sp.Expr]]
 
@@ -101,6 +110,10 @@ def _exact_box(game: Game, box: Any) -> Box:
                            f"{', '.join(missing) or 'none'}, unknown: "
                            f"{', '.join(sorted(extra)) or 'none'}")
         box = [by_name[v.name] for v in game.variables]
+    try:
+        box = [tuple(side) for side in box]
+    except TypeError:
+        pass  # float_box says what is wrong
     float_box(box, len(game.variables))
     return [(exact(a, "an end of the box"), exact(b, "an end of the box")) for a, b in box]
 
@@ -125,10 +138,12 @@ class _Task:
 
     @cached_property
     def reduced(self) -> ReducedSystem | None:
-        """A simpler system with the same zeros; None for too many variables."""
+        """A simpler system with the same zeros; None where that would be too large."""
         if self.n > MAX_VARIABLES:
             return None
         if self.of == "stackelberg" and not self.zero_sum:
+            if sum(map(sp.count_ops, self.game.costs)) > _WRITTEN:
+                return None
             expressions = _cleared(self.game)
         else:
             expressions = simultaneous_gradient(self.game).expressions
@@ -140,20 +155,20 @@ class _Task:
         found = []
         if self.reduced is not None:
             found += [(c, Reason.UNDEFINED) for c in self.reduced.conditions]
-        if self.of == "stackelberg" and self.n <= MAX_VARIABLES:
-            determinant = _determinant(self.game)
-            if determinant == 0:
-                raise GameError(
-                    "the follower's Hessian D22 f2 is singular everywhere (a bilinear game), "
-                    "so omega_S is defined nowhere: analyse of='simultaneous', or regularise "
-                    "the game by adding a small multiple of y**2 to the follower's cost")
-            found.append((determinant, Reason.SINGULAR_FOLLOWER))
         return [(self._program(c), reason) for c, reason in found]
 
-    def _program(self, expression: sp.Expr) -> Program:
+    @cached_property
+    def partial(self) -> Program | None:
+        """The parts of the costs with a domain of their own, which derivatives may lose."""
+        nodes = set().union(*(cost.atoms(*_PARTIAL) for cost in self.game.valued_costs))
+        nodes = {node for node in nodes if node.free_symbols and not (
+            node.is_Pow and node.exp.is_Integer and node.exp > 0)}
+        return self._program(*sorted(nodes, key=str)) if nodes else None
+
+    def _program(self, *expressions: sp.Expr) -> Program:
         graph = Graph(self.n)
         reader = Reader(graph, dict(zip(self.game.variables, graph.variables)))
-        return Program(graph, [reader.read(expression)])
+        return Program(graph, [reader.read(e) for e in expressions])
 
     @cached_property
     def field(self) -> CompiledField:
@@ -162,18 +177,27 @@ class _Task:
             return compile_field(VectorField(self.reduced.expressions, self.game.variables,
                                              periods=self.game.periods))
         if self.of == "stackelberg" and not self.zero_sum:
-            return compile_field(stackelberg_gradient(self.game))
+            return (ClearedField(self.game) if self.n <= MAX_VARIABLES
+                    else compile_field(stackelberg_gradient(self.game)))
         return compile_field(simultaneous_gradient(self.game))
 
     # -- the run ---------------------------------------------------------
 
     def run(self) -> Analysis:
         """Search, certify, classify."""
+        if self.of == "stackelberg" and self.classifier.is_response_singular_everywhere:
+            raise GameError(
+                "the follower's Hessian D22 f2 is singular everywhere (as in a bilinear game), "
+                "so omega_S is defined nowhere: analyse of='simultaneous', or regularise the "
+                "game by adding a small multiple of y**2 to the follower's cost")
         if self.box is None:
             return self._everywhere()
         if self.n > MAX_VARIABLES:
             return self._heuristic(Reason.NOT_SEARCHED)
-        self.conditions  # raises at once where omega_S is defined nowhere
+        if self.reduced is not None and not any(self.reduced.expressions):
+            domain = float_box(self.box, self.n)
+            self.notes.append("every point is critical")
+            return self._result([], [Undecided(*domain.T, Reason.CONTINUUM)], "no search")
         try:
             certificate = certify(self.field, None, self.box, max_boxes=self.max_boxes)
         except NoEnclosure as error:
@@ -251,13 +275,24 @@ class _Task:
                 locations += self._locations(certificate)
             except NoEnclosure as error:
                 self.notes.append(str(error))
-        for x in candidates.x:
-            if not any((np.abs(x - known.x) <= 1e-6 * (1 + np.abs(x))).all()
+        with np.errstate(all="ignore"):
+            defined = np.isfinite(self.classifier.compiled.costs(candidates.x)).all(axis=-1)
+        for x in candidates.x[defined]:
+            if not any((np.abs(self._difference(x, known.x)) <= 1e-6 * (1 + np.abs(x))).all()
                        for known in locations):
                 locations.append(FloatLocation(x))
         domain = float_box(self.box, self.n)
         whole = Undecided(domain[:, 0], domain[:, 1], reason)
         return self._result(locations, [whole], repr(candidates))
+
+    def _difference(self, x: Any, y: Any) -> Any:
+        """x - y, modulo the periods."""
+        out = x - y
+        for k, variable in enumerate(self.game.variables):
+            if variable in self.game.periods:
+                period = float(self.game.periods[variable])
+                out[k] -= period * np.round(out[k] / period)
+        return out
 
     def _result(self, locations: Sequence[Location], undecided: list[Undecided],
                 method: str) -> Analysis:
@@ -267,8 +302,7 @@ class _Task:
             if reason is None:
                 kept.append(location)
             elif isinstance(reason, Reason):
-                undecided.append(Undecided(location.x - location.radius,
-                                           location.x + location.radius, reason))
+                undecided.append(Undecided(*float_ends(location.enclosure(15)), reason))
         points = sorted((self.classifier.classify(location) for location in kept),
                         key=lambda p: tuple(p.x))
         box = None if self.box is None else tuple(self.box)
@@ -285,6 +319,14 @@ class _Task:
                 return False
             if sign is None:
                 return reason
+        if self.partial is not None:
+            defined = _is_defined(self.partial, location)
+            if defined is not Truth.YES:
+                return False if defined is Truth.NO else Reason.UNDEFINED
+        if self.of == "stackelberg":
+            singular = self.classifier.is_response_singular(location)
+            if singular is not Truth.NO:
+                return False if singular is Truth.YES else Reason.SINGULAR_FOLLOWER
         if self.box is None:
             return None
         for k, ends in enumerate(self.box):
@@ -312,11 +354,6 @@ def _cleared(game: Game) -> list[sp.Expr]:
     return [*total, *followers]
 
 
-def _determinant(game: Game) -> sp.Expr:
-    determinant = sp.Matrix(follower_jacobian(_valued(game))).det(method="berkowitz")
-    return sp.S.Zero if determinant.equals(0) else determinant
-
-
 def _valued(game: Game) -> Game:
     return Game(*(Player(cost, player.actions)
                   for cost, player in zip(game.valued_costs, game.players)))
@@ -337,6 +374,20 @@ def _sign_at(program: Program, location: Location) -> int | None:
         return numbers.sign(program.evaluate(numbers.inputs, numbers)[0])
     except ArithmeticError:
         return None
+
+
+def _is_defined(program: Program, location: Location) -> Truth:
+    """Whether every function of a program is defined at a point."""
+    for digits in (20, 50):
+        arithmetic = PreciseIntervals(digits + 10)
+        try:
+            program.evaluate([arithmetic.interval(*ends) for ends in location.enclosure(digits)],
+                             arithmetic)
+        except NoEnclosure:
+            break
+        if arithmetic.defined or arithmetic.empty:
+            return Truth.of(arithmetic.defined)
+    return Truth.UNDECIDED
 
 
 def _within(location: Location, k: int, ends: tuple[sp.Expr, sp.Expr]) -> bool | None:

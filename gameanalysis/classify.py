@@ -17,7 +17,7 @@ number which the point is proved to be.  What neither decides is UNDECIDED.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -31,6 +31,7 @@ from .definiteness import (inertia, is_hyperbolic, is_positive_definite, is_sing
 from .errors import GameError
 from .forms import Forms, Matrices
 from .game import Game
+from .graph import determinant_and_adjugate
 from .location import Location
 from .minors import interval_sign
 from .precise import PreciseIntervals
@@ -71,6 +72,7 @@ class CriticalPoint:
     ``eigenvalues`` : floats, rounded, without proof: "J", "J_S", "D11 f1", "D22 f2", ...,
         "Schur complement" (S1(J)) and "total Hessian" (S1(J_S)); None where undefined.
     ``notes`` : sentences on what is special about the point.
+    ``of`` : the field that vanishes here, "simultaneous" or "stackelberg".
     """
 
     x: Array
@@ -85,6 +87,20 @@ class CriticalPoint:
     eigenvalues: Mapping[str, NDArray[Any] | None]
     exact: tuple[Any, ...] | None = None
     notes: tuple[str, ...] = field(default=())
+    of: str = "simultaneous"
+
+    def __post_init__(self) -> None:
+        for name in ("stable", "inertia", "eigenvalues"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        for array in (self.x, *self.eigenvalues.values()):
+            if array is not None:
+                array.flags.writeable = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A mapping proxy cannot be pickled.
+        values = (getattr(self, each.name) for each in fields(self))
+        return CriticalPoint, tuple(
+            dict(v) if isinstance(v, MappingProxyType) else v for v in values)
 
     @property
     def differential_stackelberg(self) -> Truth:
@@ -108,12 +124,13 @@ class CriticalPoint:
         stable = [kind for kind, t in self.stable.items() if t is Truth.YES]
         if stable:
             return f"stable ({', '.join(stable)}), not DNE, not DSE"
-        counts = self.inertia["J"]
+        counts = self.inertia["J" if self.of == "simultaneous" else "J_S"]
         if counts is None:
             return "not DNE, not DSE"
         right, left, axis = counts
         if axis:
-            return "centre" if CENTRE in self.notes and not right and not left else "non-hyperbolic"
+            centre = self.of == "simultaneous" and CENTRE in self.notes
+            return "centre" if centre and not right and not left else "non-hyperbolic"
         return "saddle" if right and left else "unstable"
 
     def __repr__(self) -> str:
@@ -121,10 +138,13 @@ class CriticalPoint:
         return f"CriticalPoint(({at}), {self.label})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON: Truths as text, complex numbers as pairs, no NaN."""
+        """Plain data for JSON: Truths as text, complex numbers as pairs, no NaN.
+
+        The radius of a point without proof is None.
+        """
         return {
             "x": [float(v) for v in self.x],
-            "radius": float(self.radius),
+            "radius": float(self.radius) if np.isfinite(self.radius) else None,
             "certified": self.certified,
             "exact": None if self.exact is None else [str(v) for v in self.exact],
             "differential_nash": str(self.differential_nash),
@@ -237,22 +257,36 @@ class Classifier:
         singular_response = declared.truth(lambda m: is_singular(m.response, m.sign))
         singular = declared.truth(lambda m: is_singular(jacobian(m), m.sign))
         return CriticalPoint(
-            x=_frozen(location.x), radius=location.radius, certified=location.certified,
+            x=np.array(location.x, dtype=float), radius=location.radius, certified=location.certified,
             exact=location.exact if location.certified else None,
             differential_nash=_both(nash, lambda: declared.truth(_own_definite)),
             differential_stackelberg_by_leader=tuple(
                 _both(critical, lambda e=e: e.truth(_follower_definite) & e.truth(_total_definite))
                 for critical, e in zip(leading, evidence)),
-            stable=MappingProxyType({
+            stable={
                 "simultaneous": _both(nash, lambda: declared.truth(
                     lambda m: is_stable(m.jacobian, m.sign))),
                 "stackelberg": _both(leading[0], lambda: declared.truth(
-                    lambda m: is_stable(m.stackelberg_jacobian(), m.sign)))}),
+                    lambda m: is_stable(m.stackelberg_jacobian(), m.sign)))},
             hyperbolic=declared.truth(lambda m: is_hyperbolic(jacobian(m), m.sign)),
             degenerate=singular | singular_response,
-            inertia=MappingProxyType(counts),
-            eigenvalues=MappingProxyType(self._eigenvalues(location.x)),
+            inertia=counts, eigenvalues=self._eigenvalues(location.x), of=self.of,
             notes=_notes(location, singular, singular_response, counts, declared))
+
+    @cached_property
+    def is_response_singular_everywhere(self) -> bool:
+        """Whether det M is zero identically, seen from the graph of the costs."""
+        blocks = self.orders[0][0].blocks
+        n1 = blocks.n1
+        determinant, _ = determinant_and_adjugate(
+            blocks.graph, [row[n1:] for row in blocks.jacobian[n1:]])
+        return determinant == blocks.graph.zero
+
+    def is_response_singular(self, location: Location) -> Truth:
+        """Whether det M = 0 at a point, so that omega_S is not defined there."""
+        forms, order = self.orders[0]
+        evidence = _Evidence(forms, order, location, self.zero_sum)
+        return evidence.truth(lambda m: is_singular(m.response, m.sign))
 
     def _field_jacobian(self) -> Callable[[Matrices], Any]:
         if self.of == "simultaneous":
@@ -263,7 +297,8 @@ class Classifier:
         """Whether omega = 0."""
         if declared.location.certified and (self.of == "simultaneous" or self.zero_sum):
             return Truth.YES
-        return declared.truth(lambda m: _all_zero(m.omega, m.sign))
+        # The followers' gradients vanish at a zero of omega_S.
+        return declared.truth(lambda m: _all_zero(m.omega[:m.forms.n1], m.sign))
 
     def _leader_critical(self, evidence: _Evidence, leader: int) -> Truth:
         """Whether the leader's total derivative and the followers' gradients are zero."""
@@ -272,6 +307,9 @@ class Classifier:
         regular = evidence.truth(lambda m: ~is_singular(m.response, m.sign))
         if self.zero_sum or (self.of == "stackelberg" and leader == 0):
             return regular
+        if self.of == "simultaneous":
+            # omega = 0, so only the followers' answer can give the leader a slope.
+            return _both(regular, lambda: evidence.truth(lambda m: _all_zero(m.pull(), m.sign)))
         n1 = evidence.forms.n1
         return _both(regular, lambda: evidence.truth(
             lambda m: _all_zero(m.omega[n1:] + m.total_derivative(), m.sign)))
@@ -310,12 +348,6 @@ class Classifier:
 
 def _own_name(player: int) -> str:
     return f"D{player + 1}{player + 1} f{player + 1}"
-
-
-def _frozen(x: Array) -> Array:
-    x = np.array(x, dtype=float)
-    x.flags.writeable = False
-    return x
 
 
 def _both(first: Truth, then: Callable[[], Truth]) -> Truth:
@@ -377,7 +409,8 @@ def _notes(location: Location, singular: Truth, singular_response: Truth,
     notes = []
     if singular is Truth.YES:
         notes.append(SINGULAR)
-    elif counts["J"] is not None and counts["J"][2]:
+    elif counts["J"] is not None and counts["J"][2] and declared.truth(
+            lambda m: is_singular(m.jacobian, m.sign)) is Truth.NO:
         notes.append(CENTRE)
     if singular_response is Truth.YES:
         zero = declared.truth(lambda m: _all_zero(

@@ -314,7 +314,9 @@ class CompiledField:
     actions).
     """
 
-    def __init__(self, field: VectorField) -> None:
+    def __init__(self, field: VectorField,
+                 nodes: tuple[Graph, list[int]] | None = None) -> None:
+        """Compile ``field``, or in its place the given nodes of a graph."""
         self.field = field
         self.name = field.name
         self.variables = field.variables
@@ -323,13 +325,16 @@ class CompiledField:
         self._numerical: _Numerical | None = None
         self._value_nodes: list[int] = []
         self._jacobian_nodes: list[int] = []
-        if not isinstance(field, GameField):
-            self._graph = Graph(self.n)
-            reader = Reader(self._graph, dict(zip(field.variables, self._graph.variables)))
-            self._value_nodes = [reader.read(e) for e in field.expressions]
-            rows = self._graph.jacobian(self._value_nodes, self._graph.variables)
+        if nodes is None and not isinstance(field, GameField):
+            graph = Graph(self.n)
+            reader = Reader(graph, dict(zip(field.variables, graph.variables)))
+            nodes = graph, [reader.read(e) for e in field.expressions]
+        if nodes is not None:
+            self._graph, self._value_nodes = nodes
+            rows = self._graph.jacobian(self._value_nodes, self._graph.variables[:self.n])
             self._jacobian_nodes = [e for row in rows for e in row]
             return
+        assert isinstance(field, GameField)
         blocks = GameBlocks(field.game)
         self._graph = blocks.graph
         if field.kind == "simultaneous":

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .compiled import CompiledField
-from .intervals import FloatIntervals, PreciseIntervals, matmul_point
+from .intervals import FloatIntervals, PreciseIntervals
+from .linear import distance_from_identity, gauss_seidel, inverses, matmul_point
 from .program import Program
 
 __all__ = ["Region", "Step", "System", "Zero"]
@@ -134,9 +135,9 @@ class System:
         center = np.clip(0.5 * (low + high), low, high)
         jacobian, a, b, invertible, bounded = self._linearise(low, high, center, None)
         with np.errstate(all="ignore"):
-            spread = _distance_from_identity(a).sum(axis=2).max(axis=1)
+            spread = distance_from_identity(a).sum(axis=2).max(axis=1)
             promising = bounded & invertible & (spread < 1)
-            new_low, new_high, empty = _gauss_seidel(a, b, low.T, high.T, center.T)
+            new_low, new_high, empty = gauss_seidel(a, b, low.T, high.T, center.T)
             magnitude = np.maximum(np.abs(jacobian[0]), np.abs(jacobian[1]))
             smear = np.where(bounded[:, None, None], magnitude, 1.0) * (high - low).T[:, None]
             weight = (smear / np.maximum(smear.sum(axis=2, keepdims=True), 1e-300)).sum(axis=1)
@@ -160,7 +161,7 @@ class System:
         with np.errstate(all="ignore"):
             half = np.minimum(high - center, center - low).T
             image = (np.maximum(np.abs(b[0]), np.abs(b[1]))
-                     + (_distance_from_identity(a) @ half[..., None])[..., 0])
+                     + (distance_from_identity(a) @ half[..., None])[..., 0])
             inside = (image * (1 + 64 * n * _U) < half).all(axis=1)
         good = (inside & bounded & invertible).reshape(count, rungs)
         low, high = low.T.reshape(count, rungs, n), high.T.reshape(count, rungs, n)
@@ -173,9 +174,10 @@ class System:
         """Prove each region again at high precision, and enclose its zero tightly.
 
         Natural intervals are wider than what the search may use, so the region of the
-        result may be smaller, round the same zero.  None where that fails.  Two facts are proved with arithmetic that shares
-        nothing with the search: Krawczyk's test on the region (existence and
-        uniqueness), and the same on a tiny box inside it (where the zero is).
+        result may be smaller, round the same zero.  None where that fails.  Two facts
+        are proved with arithmetic that shares nothing with the search: Krawczyk's test
+        on the region (existence and uniqueness), and the same on a tiny box inside it
+        (where the zero is).
         """
         center = np.array([0.5 * (r.low + r.high) for r in regions])
         with np.errstate(all="ignore"):
@@ -371,69 +373,3 @@ def _stack(values: Sequence[Any], count: int) -> Pair:
     for k, value in enumerate(values):
         low[k], high[k] = value.lo, value.hi
     return low.T, high.T
-
-
-def inverses(matrices: Array) -> tuple[Array, Mask]:
-    """Approximate inverses, the identity where there is none, and where there is."""
-    usable = np.isfinite(matrices).all(axis=(1, 2))
-    safe = np.where(usable[:, None, None], matrices, np.eye(matrices.shape[-1]))
-    try:
-        out = np.linalg.inv(safe)
-    except np.linalg.LinAlgError:
-        out = np.full_like(safe, np.nan)
-        for k, matrix in enumerate(safe):
-            try:
-                out[k] = np.linalg.inv(matrix)
-            except np.linalg.LinAlgError:
-                pass
-    usable = usable & np.isfinite(out).all(axis=(1, 2)) & (np.abs(out) < 1e150).all(axis=(1, 2))
-    return np.where(usable[:, None, None], out, np.eye(matrices.shape[-1])), usable
-
-
-def _distance_from_identity(a: Pair) -> Array:
-    """Upper bounds of |I - A| for an interval matrix A."""
-    identity = np.eye(a[0].shape[-1])
-    return np.maximum(np.abs(identity - a[0]), np.abs(a[1] - identity)) * (1 + 4 * _U) + 1e-300
-
-
-def _gauss_seidel(a: Pair, b: Pair, low: Array, high: Array, center: Array
-                  ) -> tuple[Array, Array, Mask]:
-    """Enclose the x in [low, high] with A (x - m) = -b; rows are boxes.
-
-    Each sum s = b_i + sum_{j != i} A_ij d_j, d = x - m, of computed products errs by
-    at most (2n + 4) u times the sum of the sizes of its terms, which is added; the
-    quotient -s / A_ii errs by an ulp.  NaN ends never win: fmax and fmin skip them.
-    """
-    n = low.shape[1]
-    slack = (2 * n + 8) * _U
-    d_low, d_high = _down(low - center), _up(high - center)
-    empty = np.zeros(len(low), dtype=bool)
-    for i in range(n):
-        corners = np.stack([a[0][:, i] * d_low, a[0][:, i] * d_high,
-                            a[1][:, i] * d_low, a[1][:, i] * d_high])
-        corners[:, :, i] = 0.0
-        size = np.maximum(np.abs(b[0][:, i]), np.abs(b[1][:, i])) + np.abs(corners).max(
-            axis=0).sum(axis=1)
-        error = slack * size + 1e-300
-        s_low = b[0][:, i] + corners.min(axis=0).sum(axis=1) - error
-        s_high = b[1][:, i] + corners.max(axis=0).sum(axis=1) + error
-        p, q = a[0][:, i, i], a[1][:, i, i]
-        regular = (p > 0) | (q < 0)
-        quotients = np.stack([-s_low / p, -s_low / q, -s_high / p, -s_high / q])
-        x_low, x_high = _down(quotients.min(axis=0)), _up(quotients.max(axis=0))
-        x_low = np.where(regular, x_low, -np.inf)
-        x_high = np.where(regular, x_high, np.inf)
-        d_low[:, i] = np.fmax(d_low[:, i], x_low)
-        d_high[:, i] = np.fmin(d_high[:, i], x_high)
-        empty |= d_low[:, i] > d_high[:, i]
-    new_low = np.fmax(low, _down(center + d_low))
-    new_high = np.fmin(high, _up(center + d_high))
-    return new_low, np.maximum(new_high, new_low), empty
-
-
-def _down(v: Array) -> Array:
-    return v - (np.abs(v) * (4 * _U) + 1e-300)
-
-
-def _up(v: Array) -> Array:
-    return v + (np.abs(v) * (4 * _U) + 1e-300)

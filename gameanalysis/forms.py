@@ -134,13 +134,18 @@ class Matrices:
         leader_cost = self._first[self.forms.n1:self.forms.n]
         return [dot(column, leader_cost) for column in zip(*self._adjugate)]
 
+    def pull(self) -> list[Any]:
+        """C^T v^ = d (D_1 f1 - D f1): what the others' answer does to the leader's slope."""
+        if self.response_free:
+            return []
+        return [dot(column, self._v) for column in zip(*self.cross)]
+
     def total_derivative(self) -> list[Any]:
         """d D f1."""
         own = self._first[:self.forms.n1]
         if self.response_free:
             return own
-        return [self.d * g - dot(column, self._v)
-                for g, column in zip(own, zip(*self.cross))]
+        return [self.d * g - pull for g, pull in zip(own, self.pull())]
 
     @cached_property
     def _leader_rows(self) -> tuple[Rows, Any]:

@@ -39,19 +39,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Union
 
 import numpy as np
 
 from .precise import NoEnclosure, PreciseIntervals, WithoutEnclosure, check_power
 
-__all__ = ["ULPS", "NoEnclosure", "Interval", "FloatIntervals", "PreciseIntervals",
-           "midpoint_radius", "matmul_point", "matvec"]
+__all__ = ["ULPS", "NoEnclosure", "Interval", "FloatIntervals", "PreciseIntervals"]
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Flag = Union[bool, np.bool_, np.ndarray[Any, np.dtype[np.bool_]]]
-Pair = tuple[Array, Array]
 
 #: Largest error assumed of NumPy's elementary functions, units in the last place.
 ULPS = 8
@@ -64,7 +62,6 @@ _SLOPE = 2 * (ULPS + 2) * _U
 _REDUCTION = 2.0**-60       # relative error assumed in reducing an argument
 _HUGE = 2.0**20             # |x| above which sin, cos, tan are not located
 _TURN = 2.0**-30            # slack in locating extrema; costs 20 * 2^-60 at most
-_BLOCK = 2**13              # entries of a block of matrices
 _FLIP = np.array([[-1.0], [1.0]])
 
 
@@ -102,7 +99,7 @@ class Interval:
         return f"Interval(lo={self.lo!r}, hi={self.hi!r})"
 
 
-def _widen(v: Array, slope: float, tiny: float = _TINY) -> Array:
+def widen(v: Array, slope: float, tiny: float = _TINY) -> Array:
     """v + (slope |v| + tiny), in place."""
     s = np.abs(v)
     np.multiply(s, slope, out=s)
@@ -127,7 +124,7 @@ def _positive(p: Array, ulps: int, floor: float = 0.0) -> Interval:
 
 def _odd(f: Callable[[Array], Array], v: Array) -> Interval:
     """An odd increasing f acts on both rows alike: -f(lo) = f(-lo)."""
-    return Interval(_widen(f(v), _SLOPE))
+    return Interval(widen(f(v), _SLOPE))
 
 
 def _corners(p: Array, q: Array) -> Array:
@@ -148,6 +145,19 @@ def _power(x: Array, n: int) -> Array:
     root = _power(x, n // 2)
     np.multiply(root, root, out=root)
     return np.multiply(root, x, out=root) if n % 2 else root
+
+
+@lru_cache(maxsize=4096)
+def _constant(value: Fraction | int) -> Interval:
+    try:
+        f = float(value)
+    except OverflowError:
+        f = math.inf if value > 0 else -math.inf
+    exact = math.isfinite(f) and Fraction(f) == value
+    lo = f if f <= value else math.nextafter(f, -math.inf)
+    hi = f if f >= value else math.nextafter(f, math.inf)
+    relative = exact or 2.0**-1000 < abs(f) < 2.0**1000
+    return Interval(np.array([[-lo], [hi]]), lo >= 0, f if relative else None, exact)
 
 
 class FloatIntervals(WithoutEnclosure):
@@ -188,15 +198,7 @@ class FloatIntervals(WithoutEnclosure):
 
     def constant(self, value: Fraction | int) -> Interval:
         """The narrowest enclosure of an exact number: a point if it is a float."""
-        try:
-            f = float(value)
-        except OverflowError:
-            f = math.inf if value > 0 else -math.inf
-        exact = math.isfinite(f) and Fraction(f) == value
-        lo = f if f <= value else math.nextafter(f, -math.inf)
-        hi = f if f >= value else math.nextafter(f, math.inf)
-        relative = exact or 2.0**-1000 < abs(f) < 2.0**1000
-        return Interval(np.array([[-lo], [hi]]), lo >= 0, f if relative else None, exact)
+        return _constant(value)
 
     def pi(self) -> Interval:
         """An enclosure of pi of width one ulp."""
@@ -209,7 +211,7 @@ class FloatIntervals(WithoutEnclosure):
             return b
         if b.exact and b.factor == 0:
             return a
-        return Interval(_widen(a.ends + b.ends, _STEP, 0.0), a.positive and b.positive)
+        return Interval(widen(a.ends + b.ends, _STEP, 0.0), a.positive and b.positive)
 
     def sub(self, a: Interval, b: Interval) -> Interval:
         """a - b."""
@@ -234,9 +236,9 @@ class FloatIntervals(WithoutEnclosure):
             return _positive(a.ends * b.ends, 1)
         if a.positive:
             p, q = a.ends[1] * b.ends, (-a.ends[0]) * b.ends
-            return Interval(_widen(np.maximum(p, q, out=p), _STEP))
+            return Interval(widen(np.maximum(p, q, out=p), _STEP))
         v = _corners(a.ends * b.ends, a.ends * b.ends[::-1])
-        return Interval(_widen(v, _STEP))
+        return Interval(widen(v, _STEP))
 
     def _scale(self, a: Interval, c: float, exact: bool) -> Interval:
         """c a, where c stands for a real within u |c| unless it is exact."""
@@ -251,7 +253,7 @@ class FloatIntervals(WithoutEnclosure):
             v = np.maximum(v, -_MAX, out=v) if abs(c) > 1 else np.add(v, _TINY, out=v)
         else:
             # An inexact factor errs by u, the product and the last sum by u each.
-            _widen(v, _STEP if exact else 4 * _U)
+            widen(v, _STEP if exact else 4 * _U)
         if positive:
             np.minimum(v[0], 0.0, out=v[0])
         return Interval(v, positive)
@@ -269,7 +271,7 @@ class FloatIntervals(WithoutEnclosure):
             v = np.maximum(v, a.ends / b.ends[1], out=v)
         else:
             v = _corners(a.ends / b.ends, a.ends / b.ends[::-1])
-        _widen(v, slope)
+        widen(v, slope)
         if not away.all():
             np.copyto(v, np.inf, where=~away)
         if a.positive and b.positive:
@@ -280,7 +282,7 @@ class FloatIntervals(WithoutEnclosure):
         """a**n for an integer n >= 2; even powers are at least 0."""
         check_power(n)
         if n % 2 and not a.positive:
-            return Interval(_widen(_power(a.ends, n), (n + 2) * _U))
+            return Interval(widen(_power(a.ends, n), (n + 2) * _U))
         # Above 2, k = n // 2 + 1 has 2k - 1 > n - 1.
         return _positive(_power(self._magnitudes(a), n), 1 if n == 2 else n // 2 + 1)
 
@@ -323,7 +325,7 @@ class FloatIntervals(WithoutEnclosure):
         p = np.maximum(a.ends * _FLIP, 0.0)
         np.log(p, out=p)
         np.negative(p[0], out=p[0])
-        return Interval(_widen(p, _SLOPE))
+        return Interval(widen(p, _SLOPE))
 
     def cosh(self, a: Interval) -> Interval:
         """cosh(a), at least 1."""
@@ -392,7 +394,7 @@ class FloatIntervals(WithoutEnclosure):
         """Ends of a wave from its values at the ends; maxima at (crest + k) 2 pi."""
         size = np.abs(v)
         reach = np.maximum(size[0], size[1])
-        _widen(out, _SLOPE)
+        widen(out, _SLOPE)
         np.add(out, reach * _REDUCTION, out=out)
         turns = v * (0.5 / math.pi)
         far = ~(reach <= _HUGE)
@@ -409,7 +411,7 @@ class FloatIntervals(WithoutEnclosure):
         f = np.tan(v)
         # tan' = 1 + tan^2 carries the error of the argument's reduction.
         size *= (1 + f * f) * (2 * _REDUCTION)
-        out = _widen(f + size, _SLOPE)
+        out = widen(f + size, _SLOPE)
         np.copyto(out, np.inf, where=pole)
         return Interval(out)
 
@@ -417,82 +419,3 @@ class FloatIntervals(WithoutEnclosure):
 def _meets(v: Array, shift: float) -> Any:
     """Where [lo, hi] may contain shift + k for an integer k (True for a NaN)."""
     return np.floor(v[1] + (_TURN - shift)) != -np.ceil(v[0] + (_TURN + shift))
-
-
-def midpoint_radius(lo: Array, hi: Array) -> Pair:
-    """Midpoints m and radii r, rounded up: [lo, hi] in [m - r, m + r]; NaN if unbounded.
-
-    >>> midpoint_radius(np.array([1.0]), np.array([2.0]))[0]
-    array([1.5])
-    """
-    m = 0.5 * lo + 0.5 * hi
-    r = np.maximum(m - lo, hi - m)
-    return m, _widen(r, _STEP, 0.0)
-
-
-def _product(M: Pair | None, C: Array, v: Pair) -> Pair:
-    """Ends of M @ v (of C @ v for None), by Rump's midpoint-radius product.
-
-    For M = <m, r> (or C = m, r = 0), v = <c, s>, inner dimension n and
-    gamma = n u / (1 - n u), in any order of summation,
-
-        |fl(m c) - m c| <= gamma |m| |c| + n 2^-1074,
-        |x y - m c| <= |m| s + r (|c| + s)   for x in <m, r>, y in <c, s>.
-
-    The radius is computed as R = fl(|m| t + r t'), t = s + g |c| + 2^-1074, t' = |c| + s,
-    with g = 2 (n + 4) u >= gamma.  All its terms are nonnegative and pass through at most
-    n + 4 roundings, and 4 more follow; the factor 1 + 4 (n + 4) u makes up for them.  The
-    term 4u |m c| covers the rounding of m c -+ R itself, and turns an overflow of m c
-    into inf - inf, that is, into no bound; TINY covers 3n underflows.
-    """
-    lo, hi = v
-    if lo.ndim < C.ndim:
-        lo, hi = _product(M, C, (lo[..., None], hi[..., None]))
-        return lo[..., 0], hi[..., 0]
-    gamma = 2 * (C.shape[-1] + 4) * _U
-    low, high = np.empty((2, *C.shape[:-1], lo.shape[-1]))
-    # Blocks that stay in the cache: temporaries of megabytes cost four times as much.
-    step = max(1, _BLOCK * len(C) // max(1, C.size, lo.size))
-    for start in range(0, len(C), step):
-        block = slice(start, start + step)
-        c, s = midpoint_radius(lo[block], hi[block])
-        m, r = (C[block], None) if M is None else midpoint_radius(M[0][block], M[1][block])
-        center = m @ c
-        size = np.abs(c)
-        radius = np.abs(m) @ (s + gamma * size + math.ulp(0.0))
-        if r is not None:
-            radius += r @ (size + s)
-        radius *= 1 + 2 * gamma
-        radius += np.abs(center) * (4 * _U) + _TINY
-        np.fmax(center - radius, -np.inf, out=low[block])
-        np.fmin(center + radius, np.inf, out=high[block])
-    return low, high
-
-
-def matmul_point(C: Array, M: Pair) -> Pair:
-    """Enclosure (lo, hi) of C @ M, C of floats and M = (lo, hi) of intervals.
-
-    Contains C X for every X in M (rounding bound: see `_product`); exceeds
-    the narrowest enclosure by rounding only.  C has shape (N, n, n), M's ends
-    (N, n, k) or, for vectors, (N, n), and so the result.  NaN never comes out;
-    evaluate inside ``numpy.errstate(all="ignore")`` when ends may be infinite.
-
-    >>> C = np.array([[[1.0, -1.0], [0.0, 2.0]]])
-    >>> matmul_point(C, (np.zeros((1, 2)), np.ones((1, 2))))[1].round(9)
-    array([[1., 2.]])
-    """
-    return _product(None, C, M)
-
-
-def matvec(M: Pair, v: Pair) -> Pair:
-    """Enclosure (lo, hi) of M @ v, both of intervals given by (lo, hi).
-
-    Contains X y for every X in M and y in v; at most 3/2 times as wide as the
-    narrowest enclosure, and equal to it up to rounding if v is symmetric about 0.
-    Shapes (N, n, n) and (N, n) (or (N, n, k), for a product of matrices).
-
-    >>> one = np.ones((1, 1))
-    >>> matvec((one[None], 2 * one[None]), (-one, one))[1].round(9)
-    array([[2.]])
-    """
-    return _product(M, M[0], v)

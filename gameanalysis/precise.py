@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from mpmath import libmp
@@ -98,6 +99,14 @@ _Mpi = tuple[_Mpf, _Mpf]
 _lt, _le = libmp.mpf_lt, libmp.mpf_le
 
 
+@lru_cache(maxsize=32)
+def _context(dps: int) -> MPIntervalContext:
+    """One context for each precision: making one costs more than many operations."""
+    context = MPIntervalContext()
+    context.dps = dps
+    return context
+
+
 class PreciseIntervals(WithoutEnclosure):
     """Interval arithmetic on one box, to ``dps`` decimal digits.
 
@@ -116,8 +125,7 @@ class PreciseIntervals(WithoutEnclosure):
     """
 
     def __init__(self, dps: int) -> None:
-        self.context = MPIntervalContext()
-        self.context.dps = dps
+        self.context = _context(dps)
         self.prec: int = self.context.prec
         self.defined = True
         self.empty = False

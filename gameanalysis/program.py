@@ -151,7 +151,10 @@ class Program:
         for k, node in enumerate(self.nodes):
             needed = operands(node)
             done = tuple(j for j in set(needed) if last_use[j] == k)
-            schedule.append((node[0], needed, node[1 + len(needed):], done))
+            parameters = node[1 + len(needed):]
+            if node[0] == "const":
+                parameters = (Fraction(parameters[0]),)
+            schedule.append((node[0], needed, parameters, done))
         return schedule
 
     def evaluate(self, inputs: Sequence[Any], arithmetic: Any) -> list[Any]:
@@ -165,7 +168,7 @@ class Program:
             if operation == "var":
                 value = inputs[parameters[0]]
             elif operation == "const":
-                value = arithmetic.constant(Fraction(parameters[0]))
+                value = arithmetic.constant(parameters[0])
             else:
                 value = getattr(arithmetic, operation)(*[values[k] for k in needed],
                                                        *parameters)

@@ -40,7 +40,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .compiled import CompiledField
-from .enclosure import Region, Step, System, inverses
+from .enclosure import Region, Step, System
+from .linear import inverses
 
 __all__ = ["TaylorSystem", "Polynomials", "system_of"]
 

@@ -14,7 +14,8 @@ from mpmath.ctx_mp import MPContext
 
 from gameanalysis.errors import UnsupportedFunction
 from gameanalysis.intervals import (ULPS, FloatIntervals, Interval, NoEnclosure,
-                                    PreciseIntervals, matmul_point, matvec, midpoint_radius)
+                                    PreciseIntervals)
+from gameanalysis.linear import matmul_point, matvec, midpoint_radius
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
