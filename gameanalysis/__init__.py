@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 
 from . import catalog, parsing
 from .analysis import Analysis
-from .analyze import analyze
+from .analyze import analyze, classify
 from .certify import Certificate, certify
 from .classify import CriticalPoint
 from .compiled import CompiledField, CompiledGame, compile_field, compile_game
@@ -37,7 +37,7 @@ __all__ = [
     "Analysis", "BoxError", "Candidates", "Certificate", "CompiledField", "CompiledGame",
     "CriticalPoint", "Game", "GameError", "GameField", "ParseError", "Player", "Reason",
     "ShapeError", "Truth", "Undecided", "UnsupportedFunction", "VectorField", "analyze",
-    "catalog", "certify", "compile_field", "compile_game", "find_critical_points",
+    "catalog", "certify", "classify", "compile_field", "compile_game", "find_critical_points",
     "follower_jacobian", "game_gradient", "game_jacobian", "hessian_block",
     "implicit_derivative", "parsing", "schur_complement", "simultaneous_gradient",
     "stackelberg_gradient", "stackelberg_jacobian", "total_derivative", "total_hessian",

@@ -56,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         try:
             arguments = sys.argv[1:] if argv is None else argv
+            _check_command(arguments)
             args = _parser().parse_args([marked(text) for text in arguments])
             status: int = args.run(args)
             print(end="", flush=True)
@@ -74,6 +75,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return NOT_READ
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _check_command(arguments: Sequence[str]) -> None:
+    """Say more than argparse would to who forgets the command."""
+    name = arguments[0] if arguments else ""
+    if name[:1] != "-" and name not in ("analyze", "plot", "catalog"):
+        known = name in catalog.names()
+        raise WrongInput((f"{shown(name)} is not a command; " if name else "a command is missing; ")
+                         + (f"write gameanalysis analyze {name}" if known else
+                            "the commands are analyze, plot and catalog (see gameanalysis --help)"))
 
 
 def _parser() -> Parser:
@@ -215,12 +226,11 @@ def _complain(message: str) -> int:
     excerpt, _, caret = place.partition("\n")
     if caret.strip() == "^":                    # a ParseError: what stands at its caret
         rest = excerpt[caret.index("^"):][:20]
-        line += f" (at {shown(rest)})" if rest.strip() else " (at its end)"
+        line += f" (at '{rest}')" if rest.strip() else " (at its end)"
     elif place:
         line += " " + place
-    text = " ".join(line.split()).encode("ascii", "backslashreplace").decode()
-    print("gameanalysis: error: " + "".join(c if c.isprintable() else "?" for c in text),
-          file=sys.stderr)
+    text = "".join(c if c.isprintable() else "?" for c in " ".join(line.split()))
+    print(f"gameanalysis: error: {text}", file=sys.stderr)
     return WRONG_INPUT
 
 

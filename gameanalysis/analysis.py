@@ -20,6 +20,11 @@ _FIELD = {"simultaneous": "critical points of simultaneous gradient play (omega 
 _SHOWN = 5
 
 
+def _decimal(value: float) -> str:
+    text = f"{value:.6f}"
+    return text[1:] if float(text) == 0 and text[0] == "-" else text
+
+
 @dataclass(frozen=True, eq=False)
 class Analysis:
     """The critical points of a game in a box, made by `analyze`.
@@ -74,7 +79,7 @@ class Analysis:
                   + ["stable w", "stable w_S", "radius"])
         rows = []
         for p in self.points:
-            rows.append([f"{v + 0.0:.6f}" for v in p.x] + [p.label, str(p.differential_nash)]
+            rows.append([_decimal(v) for v in p.x] + [p.label, str(p.differential_nash)]
                         + [str(t) for t in p.differential_stackelberg_by_leader]
                         + [str(p.stable["simultaneous"]), str(p.stable["stackelberg"]),
                            f"{p.radius:.0e}" if p.certified else "unknown"])

@@ -26,18 +26,20 @@ import sympy as sp
 from .algebra import positive_dimensional_part, real_zeros
 from .analysis import Analysis
 from .certify import Certificate, certify
-from .classify import Classifier
+from .classify import Classifier, CriticalPoint
 from .cleared import ClearedField
 from .compiled import CompiledField, compile_field
-from .critical import find_critical_points, float_box
+from .critical import find_critical_points, float_box, newton
 from .derivatives import follower_jacobian, game_gradient
 from .dynamics import VectorField, simultaneous_gradient, stackelberg_gradient
 from .enclosure import float_ends
 from .errors import BoxError, GameError
+from .exponentials import ExactNumbers
 from .game import Game, Player, exact
 from .graph import Graph
 from .intervals import NoEnclosure
-from .location import AlgebraicLocation, CertifiedLocation, FloatLocation, Location
+from .location import (AlgebraicLocation, CertifiedLocation, FloatLocation, Location,
+                       RationalLocation)
 from .macaulay import NotZeroDimensional, TooLarge
 from .minors import interval_sign
 from .numberfield import AlgebraicPoint
@@ -48,7 +50,7 @@ from .reduction import ReducedSystem, reduce_system
 from .truth import Truth
 from .undecided import Reason, Undecided
 
-__all__ = ["analyze"]
+__all__ = ["analyze", "classify"]
 
 #: The complete search is for up to this many variables.
 MAX_VARIABLES = 6
@@ -56,6 +58,8 @@ MAX_VARIABLES = 6
 #: Functions that are not defined everywhere.
 _PARTIAL = (sp.Pow, sp.log, sp.tan, sp.asin, sp.acos, sp.acosh, sp.atanh)
 
+#: So many points of what seems to be a continuum of critical points are shown.
+_SAMPLES = 5
 #: Costs with more operations than this are cleared of denominators as programs only.
 _WRITTEN = 120
 
@@ -63,7 +67,7 @@ Box = Sequence[tuple[sp.Expr, sp.Expr]]
 
 
 def analyze(game: Game, box: Any, of: str = "simultaneous", *, max_boxes: int = 2_000_000,
-            n_starts: int = 2048, rng: Any = None) -> Analysis:
+            n_starts: int = 512, rng: Any = None) -> Analysis:
     """Find every critical point of a game in a box, prove it, and classify it.
 
     Guarantee: a point that is ``certified`` exists and is listed once; every Truth that
@@ -96,6 +100,39 @@ def analyze(game: Game, box: Any, of: str = "simultaneous", *, max_boxes: int = 
         raise GameError(f"expected a Game, not {game!r}")
     return _Task(game, None if box is None else _exact_box(game, box), of,
                  max_boxes, n_starts, rng).run()
+
+
+def classify(game: Game, points: Any, of: str = "simultaneous") -> tuple[CriticalPoint, ...]:
+    """Classify given critical points of a game, one by one.
+
+    Guarantee: every YES and NO is proved for the critical point that lies there.  A row
+    of exact numbers (ints, Fractions, SymPy rationals) at which the field is exactly zero
+    is taken as it is; otherwise Newton's method starts there and the zero it finds, at
+    most ``0.01 (1 + max|x|)`` away, is certified.
+
+    Parameters
+    ----------
+    points : rows of n numbers, shape (k, n) or (n,), or the points of an `Analysis`.
+    of : "simultaneous" for zeros of omega, "stackelberg" for those of omega_S.
+
+    Returns one `CriticalPoint` for each row; ``certified`` is False where no proof was
+    found.  Raises `GameError` if there is no critical point near a row.
+
+    >>> x, y = sp.symbols("x y", real=True)
+    >>> from gameanalysis.game import zero_sum
+    >>> classify(zero_sum(x*y, x, y), [(0, 0)])[0].degenerate
+    <Truth.YES>
+    """
+    rows = [p.x if isinstance(p, CriticalPoint) else p for p in points]
+    if rows and not np.iterable(rows[0]):
+        rows = [rows]
+    task = _Task(game, None, of, 0, 0, None)
+    n = len(game.variables)
+    for row in rows:
+        if len(row) != n:
+            raise BoxError(f"a point needs {n} coordinates, one for each of "
+                           f"{', '.join(map(str, game.variables))}, not {len(row)}")
+    return tuple(task.classifier.classify(task.locate(row)) for row in rows)
 
 
 def _exact_box(game: Game, box: Any) -> Box:
@@ -263,6 +300,36 @@ class _Task:
         return self._result([AlgebraicLocation(p) for p in zeros], [],
                             "exact algebra on the whole space")
 
+    def locate(self, row: Any) -> Location:
+        """The zero at or near a point."""
+        values = [exact(v.item() if isinstance(v, np.generic) else v, "a coordinate")
+                  for v in row]
+        program = self.field.value_program
+        if program is not None and all(v.is_Rational for v in values):
+            rational = [Fraction(int(v.p), int(v.q)) for v in values]
+            numbers = ExactNumbers(rational)
+            try:
+                found = program.evaluate(numbers.inputs, numbers)
+                if not any(numbers.sign(v) for v in found):
+                    return RationalLocation(rational)
+            except ArithmeticError:
+                pass
+        start = np.array([float(v) for v in values])
+        reach = 0.01 * (1 + np.abs(start).max())
+        x, converged = newton(self.field, start[None])
+        if not converged[0] or (np.abs(x[0] - start) > reach).any():
+            raise GameError(f"there is no critical point near {start.tolist()}: the field there "
+                            f"is {self.field.value(start).tolist()}")
+        box = [(a - reach, a + reach) for a in x[0].tolist()]
+        if program is not None:
+            try:
+                zeros = self._locations(certify(self.field, x, box, max_boxes=0))
+                if zeros:
+                    return zeros[0]
+            except NoEnclosure:
+                pass
+        return FloatLocation(x[0])
+
     def _heuristic(self, reason: Reason) -> Analysis:
         """Points from Newton's method, certified one by one where possible."""
         assert self.box is not None
@@ -277,10 +344,18 @@ class _Task:
                 self.notes.append(str(error))
         with np.errstate(all="ignore"):
             defined = np.isfinite(self.classifier.compiled.costs(candidates.x)).all(axis=-1)
-        for x in candidates.x[defined]:
-            if not any((np.abs(self._difference(x, known.x)) <= 1e-6 * (1 + np.abs(x))).all()
-                       for known in locations):
-                locations.append(FloatLocation(x))
+        found = [x for x in candidates.x[defined] if not any(
+            (np.abs(self._difference(x, known.x)) <= 1e-6 * (1 + np.abs(x))).all()
+            for known in locations)]
+        if len(found) > _SAMPLES:
+            singular = np.linalg.cond(self.field.jacobian(np.array(found))) > 1e10
+            if singular.sum() > _SAMPLES:
+                kept = np.flatnonzero(singular)[:_SAMPLES]
+                self.notes.append(
+                    f"{int(singular.sum())} of the points found have a singular Jacobian, as on "
+                    f"a curve or surface of critical points; {_SAMPLES} of them are shown")
+                found = [x for k, x in enumerate(found) if not singular[k] or k in kept]
+        locations += [FloatLocation(x) for x in found]
         domain = float_box(self.box, self.n)
         whole = Undecided(domain[:, 0], domain[:, 1], reason)
         return self._result(locations, [whole], repr(candidates))

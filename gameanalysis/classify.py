@@ -257,7 +257,8 @@ class Classifier:
         singular_response = declared.truth(lambda m: is_singular(m.response, m.sign))
         singular = declared.truth(lambda m: is_singular(jacobian(m), m.sign))
         return CriticalPoint(
-            x=np.array(location.x, dtype=float), radius=location.radius, certified=location.certified,
+            x=np.array(location.x, dtype=float), radius=location.radius,
+            certified=location.certified,
             exact=location.exact if location.certified else None,
             differential_nash=_both(nash, lambda: declared.truth(_own_definite)),
             differential_stackelberg_by_leader=tuple(

@@ -73,9 +73,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--leader", nargs="+", metavar="X", type=plain, help="the actions of the leader")
     add("--follower", nargs="+", action="append", metavar="X", type=plain,
         help="the actions of a follower; may be repeated")
-    add("--param", action="append", default=[], metavar="NAME=VALUE", type=plain,
-        help="the value of a parameter; may be repeated")
-    add("--box", nargs="+", action="extend", metavar="END", type=plain,
+    add("--param", nargs="+", action="extend", default=[], metavar="NAME=VALUE", type=plain,
+        help="values of parameters")
+    add("--box", nargs="+", action="extend", default=[], metavar="END", type=plain,
         help="where to search: LOW HIGH for all variables, or for each in order, or "
              "X=LOW,HIGH by name; by default the box that comes with the game")
     add("--everywhere", action="store_true",
@@ -111,9 +111,12 @@ def game_and_box(args: argparse.Namespace) -> tuple[Game, Box | None]:
     Raises `WrongInput`, `ParseError` or another `GameError`; the message names
     the option.
     """
-    tokens: list[str] = args.box or []
-    if args.game is None and not args.cost and len(_unnamed(tokens)) % 2:
-        args.game = tokens.pop()                # written last, after --box LOW HIGH
+    tokens: list[str] = args.box
+    if args.game is None and args.cost is None:     # written last, it went to the option before
+        if len(_unnamed(tokens)) % 2:
+            args.game = tokens.pop()
+        elif args.param and "=" not in args.param[-1]:
+            args.game = args.param.pop()
     if args.everywhere and tokens:
         raise WrongInput("--box and --everywhere exclude each other")
     game, box = _known_game(args) if args.cost is None else (_declared_game(args), None)
@@ -234,7 +237,8 @@ def _box(tokens: Sequence[str], game: Game, natural: Box | None) -> Box:
 
 
 def _unnamed(tokens: Sequence[str]) -> list[str]:
-    return [token for token in tokens if "=" not in token]
+    """The ends without a name; LOW,HIGH in one token are two."""
+    return [end for token in tokens if "=" not in token for end in _at_commas(token)]
 
 
 def _named_sides(tokens: Sequence[str]) -> list[tuple[str, tuple[sp.Expr, sp.Expr]]]:

@@ -80,11 +80,12 @@ def float_box(box: Sequence[Any], n: int) -> Array:
     return out
 
 
-def newton(field: CompiledField, x: Array, *, max_steps: int = 50,
-           rtol: float = 1e-12) -> tuple[Array, NDArray[np.bool_]]:
+def newton(field: CompiledField, x: Array, *, max_steps: int = 50, rtol: float = 1e-12,
+           within: tuple[Array, Array] | None = None) -> tuple[Array, NDArray[np.bool_]]:
     """Damped Newton from every row of ``x``: (end points, which converged).
 
-    Converged means a full step shorter than ``rtol`` times 1 + max|x|.
+    Converged means a full step shorter than ``rtol`` times 1 + max|x|.  A start whose
+    iterates leave the box ``within`` is given up.
     """
     x = np.array(x, dtype=float)
     done = np.zeros(len(x), dtype=bool)
@@ -105,7 +106,10 @@ def newton(field: CompiledField, x: Array, *, max_steps: int = 50,
             x[active[accepted]] = trial[accepted]
             value[active[accepted]] = trial_value[accepted]
             done[active[short]] = True
-            active = active[accepted & ~short & np.isfinite(length)]
+            going = accepted & ~short & np.isfinite(length)
+            if within is not None:
+                going &= ((trial >= within[0]) & (trial <= within[1])).all(axis=-1)
+            active = active[going]
     return x, done & np.isfinite(x).all(axis=-1)
 
 
@@ -139,7 +143,7 @@ def _backtrack(field: CompiledField, x: Array, step: Array, size: Array
 
 
 def find_critical_points(field: VectorField | CompiledField, box: Sequence[Any], *,
-                         n_starts: int = 2048, rng: Any = None,
+                         n_starts: int = 512, rng: Any = None,
                          rtol: float = 1e-12) -> Candidates:
     """Search a box for zeros of a field by Newton's method from random starts.
 
@@ -169,7 +173,8 @@ def find_critical_points(field: VectorField | CompiledField, box: Sequence[Any],
     low, width = domain[:, 0], domain[:, 1] - domain[:, 0]
     strata = generator.permuted(np.tile(np.arange(n_starts), (compiled.n, 1)), axis=1).T
     starts = low + width * (strata + generator.random(strata.shape)) / n_starts
-    x, converged = newton(compiled, starts, rtol=rtol)
+    x, converged = newton(compiled, starts, rtol=rtol,
+                          within=(low - width, domain[:, 1] + width))
     x = x[converged]
     slack = 1e-9 * width
     x = x[((x >= low - slack) & (x <= domain[:, 1] + slack)).all(axis=-1)]

@@ -23,7 +23,8 @@ from .numberfield import AlgebraicPoint
 from .program import Program
 from .exactness import nearest_exact
 
-__all__ = ["Location", "CertifiedLocation", "AlgebraicLocation", "FloatLocation"]
+__all__ = ["Location", "CertifiedLocation", "AlgebraicLocation", "FloatLocation",
+           "RationalLocation"]
 
 Array = NDArray[np.float64]
 Ends = Sequence[tuple[Fraction, Fraction]]
@@ -64,6 +65,29 @@ class FloatLocation(Location):
     def __init__(self, x: Array) -> None:
         self.x = np.array(x, dtype=float)
         self.radius = float("inf")
+
+
+class RationalLocation(Location):
+    """A zero whose coordinates are given as rational numbers."""
+
+    def __init__(self, values: Sequence[Fraction]) -> None:
+        self.values = tuple(values)
+        self.x = np.array([float(v) for v in self.values])
+        self.radius = max((float(abs(Fraction(x) - v))
+                           for x, v in zip(self.x.tolist(), self.values)), default=0.0)
+
+    def enclosure(self, digits: int) -> Ends:
+        """The coordinates themselves."""
+        return [(v, v) for v in self.values]
+
+    def exact_numbers(self) -> ExactNumbers:
+        """Arithmetic at the rational point."""
+        return ExactNumbers(self.values)
+
+    @property
+    def exact(self) -> tuple[sp.Expr, ...]:
+        """The coordinates as SymPy rationals."""
+        return tuple(sp.Rational(v.numerator, v.denominator) for v in self.values)
 
 
 class AlgebraicLocation(Location):

@@ -53,8 +53,10 @@ class Undecided:
     n_boxes: int = 1
 
     def __repr__(self) -> str:
-        sides = " x ".join(f"[{a:.6g}, {b:.6g}]" for a, b in zip(self.low, self.high))
-        return f"{sides}: {self.reason.value}"
+        sides = [f"[{a:.6g}, {b:.6g}]" for a, b in zip(self.low, self.high)]
+        same = len(sides) > 2 and len(set(sides)) == 1
+        text = f"{sides[0]}^{len(sides)}" if same else " x ".join(sides)
+        return f"{text}: {self.reason.value}"
 
     def to_dict(self) -> dict:
         """Plain data: ``box`` as pairs, ``reason`` as its sentence."""

@@ -15,15 +15,15 @@ PACKAGE = ROOT / "gameanalysis"
 
 # A module imports only from the rows above, or from the left in its own row.
 ROWS = """
-    base          errors truth
-    declaration   game parsing entries separating matrix_games catalog
-    exact         derivatives univariate numberfield macaulay reduction algebra minors definiteness
+    base          errors truth tables
+    declaration   game scanning formulas parsing entries separating matrix_games catalog
+    exact         derivatives minors definiteness univariate macaulay reduction exactness numberfield algebra exponentials
     waist         dynamics
-    programs      graph reading printing blocks precise intervals program compiled enclosure
-    numerics      simulate undecided critical certify
-    verdicts      classify analysis
-    surfaces      plots
-    entry         __main__
+    programs      graph reading printing blocks precise intervals linear program compiled cleared
+    numerics      simulate undecided critical enclosure taylor certify
+    verdicts      forms location classify analysis analyze
+    surfaces      planes plots
+    entry         commandline __main__
 """
 ROW = {name: tuple(line.split()[1:]) for name, line in
        ((line.split()[0], line) for line in ROWS.strip().splitlines())}
