@@ -181,10 +181,8 @@ class _Task:
         if self.of == "stackelberg" and not self.zero_sum:
             if sum(map(sp.count_ops, self.game.costs)) > _WRITTEN:
                 return None
-            expressions = _cleared(self.game)
-        else:
-            expressions = simultaneous_gradient(self.game).expressions
-        return reduce_system(expressions, self.game.variables)
+            return reduce_system(_cleared(self.game), self.game.variables)
+        return reduce_system(simultaneous_gradient(self.game).expressions, self.game.variables)
 
     @cached_property
     def conditions(self) -> list[tuple[Program, Reason]]:
@@ -234,7 +232,8 @@ class _Task:
         if self.reduced is not None and not any(self.reduced.expressions):
             domain = float_box(self.box, self.n)
             self.notes.append("every point is critical")
-            return self._result([], [Undecided(*domain.T, Reason.CONTINUUM)], "no search")
+            everything = Undecided(domain[:, 0], domain[:, 1], Reason.CONTINUUM)
+            return self._result([], [everything], "no search")
         try:
             certificate = certify(self.field, None, self.box, max_boxes=self.max_boxes)
         except NoEnclosure as error:

@@ -262,7 +262,8 @@ class _Search:
                 zeros.append(zero)
         undecided: list[Undecided] = []
         if self.left:
-            low, high = (np.hstack([part[k] for part in self.left]) for k in (0, 1))
+            low = np.hstack([part[0] for part in self.left])
+            high = np.hstack([part[1] for part in self.left])
             defined = np.concatenate([part[2] for part in self.left])
             keep = self._not_in_regions(low, high)
             undecided += merge(low[:, keep], high[:, keep], defined[keep], self.width)

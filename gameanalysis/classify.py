@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -191,7 +191,7 @@ class _Evidence:
             ends = self.location.enclosure(count)
             arithmetic = PreciseIntervals(count + 10)
             inputs = [arithmetic.interval(*ends[k]) for k in self.order]
-            yield Matrices(self.forms, inputs, lambda c=count: PreciseIntervals(c + 10),
+            yield Matrices(self.forms, inputs, partial(PreciseIntervals, count + 10),
                            interval_sign, self.response_free)
 
     def decide(self, question: Callable[[Matrices], Any]) -> Any:
@@ -262,8 +262,7 @@ class Classifier:
             exact=location.exact if location.certified else None,
             differential_nash=_both(nash, lambda: declared.truth(_own_definite)),
             differential_stackelberg_by_leader=tuple(
-                _both(critical, lambda e=e: e.truth(_follower_definite) & e.truth(_total_definite))
-                for critical, e in zip(leading, evidence)),
+                _both(critical, partial(_is_leading, e)) for critical, e in zip(leading, evidence)),
             stable={
                 "simultaneous": _both(nash, lambda: declared.truth(
                     lambda m: is_stable(m.jacobian, m.sign))),
@@ -321,7 +320,7 @@ class Classifier:
             "J_S": lambda m: (spectrum_inertia(m.stackelberg_jacobian(), m.sign)
                               if m.sign(m.d) else None)}
         for i in range(self.game.n_players):
-            questions[_own_name(i)] = lambda m, i=i: inertia(m.own_hessians()[i], m.sign)
+            questions[_own_name(i)] = partial(_own_inertia, i)
         questions["Schur complement"] = lambda m: _of_scaled(
             m.schur_complement(), m.sign, spectrum_inertia)
         questions["total Hessian"] = lambda m: _of_scaled(m.total_hessian(), m.sign, inertia)
@@ -358,6 +357,15 @@ def _both(first: Truth, then: Callable[[], Truth]) -> Truth:
 
 def _all_zero(values: Sequence[Any], sign: Callable[[Any], int | None]) -> Truth:
     return Truth.all(Truth.of(None if s is None else s == 0) for s in map(sign, values))
+
+
+def _is_leading(evidence: _Evidence) -> Truth:
+    """The second-order conditions of a differential Stackelberg equilibrium."""
+    return evidence.truth(_follower_definite) & evidence.truth(_total_definite)
+
+
+def _own_inertia(player: int, m: Matrices) -> tuple[int, int, int] | None:
+    return inertia(m.own_hessians()[player], m.sign)
 
 
 def _own_definite(m: Matrices) -> Truth:

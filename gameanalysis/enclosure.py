@@ -12,6 +12,7 @@ centred at m, then K(X) lies inside X: X holds exactly one zero.  If every row s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -124,7 +125,7 @@ class System:
             with np.errstate(all="ignore"):
                 inverse, invertible = inverses(0.5 * jacobian[0] + 0.5 * jacobian[1])
         else:
-            invertible = np.isfinite(inverse).all(axis=(1, 2))
+            invertible = np.asarray(np.isfinite(inverse).all(axis=(1, 2)))
         with np.errstate(all="ignore"):
             a = matmul_point(inverse, jacobian)
             b = matmul_point(inverse, self._values(center))
@@ -136,7 +137,7 @@ class System:
         jacobian, a, b, invertible, bounded = self._linearise(low, high, center, None)
         with np.errstate(all="ignore"):
             spread = distance_from_identity(a).sum(axis=2).max(axis=1)
-            promising = bounded & invertible & (spread < 1)
+            promising = np.less(spread, 1.0) & bounded & invertible
             new_low, new_high, empty = gauss_seidel(a, b, low.T, high.T, center.T)
             magnitude = np.maximum(np.abs(jacobian[0]), np.abs(jacobian[1]))
             smear = np.where(bounded[:, None, None], magnitude, 1.0) * (high - low).T[:, None]
@@ -222,7 +223,7 @@ class System:
         image = _krawczyk(precise, correction, center, _minus_identity(precise, spread), box)
         if _inside(precise, image, *tiny) and (tiny[0] >= region.low).all() \
                 and (tiny[1] <= region.high).all():
-            return Zero(self, region, [precise.bounds(b) for b in image], _CONFIRM - 5)
+            return Zero(self, region, [_ends(precise, b) for b in image], _CONFIRM - 5)
         return None
 
     def _correction(self, precise: PreciseIntervals, center: Sequence[Any],
@@ -251,13 +252,16 @@ class System:
             width = max(b - a for a, b in enclosure)
             if width <= goal * (1 + max(abs(a) for a, _ in enclosure)):
                 return enclosure
-            center = [precise.constant(precise.bounds(precise.constant((a + b) / 2))[0])
+            center = [precise.constant(_ends(precise, precise.constant((a + b) / 2))[0])
                       for a, b in enclosure]
             box = [precise.interval(a, b) for a, b in enclosure]
             image = _krawczyk(precise, self._correction(precise, center, y), center,
                               minus_e, box)
-            enclosure = tuple((max(a, p), min(b, q)) for (a, b), (p, q) in zip(
-                enclosure, map(precise.bounds, image)))
+            bounds = [precise.bounds(value) for value in image]
+            if not all(math.isfinite(end) for ends in bounds for end in ends):
+                return enclosure
+            enclosure = tuple((max(a, Fraction(p)), min(b, Fraction(q)))
+                              for (a, b), (p, q) in zip(enclosure, bounds))
             if 2 * max(b - a for a, b in enclosure) > width:
                 return enclosure
 
@@ -322,6 +326,12 @@ class Zero:
             self._enclosure = self.system.narrow(self._enclosure, digits)
             self._digits = digits
         return self._enclosure
+
+
+def _ends(precise: PreciseIntervals, value: Any) -> tuple[Fraction, Fraction]:
+    """The ends of a bounded interval."""
+    low, high = precise.bounds(value)
+    return Fraction(low), Fraction(high)
 
 
 def _dot(precise: PreciseIntervals, left: Sequence[Any], right: Sequence[Any],

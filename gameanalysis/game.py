@@ -348,10 +348,11 @@ class Game:
     @property
     def valued_costs(self) -> tuple[sp.Expr, ...]:
         """The costs with the parameters' values in place."""
-        if self._valued is None:
-            object.__setattr__(self, "_valued", tuple(
-                cost.xreplace(dict(self._parameters)) for cost in self.costs))
-        return self._valued
+        valued = self._valued
+        if valued is None:
+            valued = tuple(cost.xreplace(dict(self._parameters)) for cost in self.costs)
+            object.__setattr__(self, "_valued", valued)
+        return valued
 
     @property
     def variables(self) -> tuple[sp.Symbol, ...]:

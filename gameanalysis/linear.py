@@ -111,7 +111,7 @@ def matvec(M: Pair, v: Pair) -> Pair:
 
 def inverses(matrices: Array) -> tuple[Array, Mask]:
     """Approximate inverses, the identity where there is none, and where there is."""
-    usable = np.isfinite(matrices).all(axis=(1, 2))
+    usable: Mask = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
     safe = np.where(usable[:, None, None], matrices, np.eye(matrices.shape[-1]))
     try:
         out = np.linalg.inv(safe)
@@ -122,7 +122,7 @@ def inverses(matrices: Array) -> tuple[Array, Mask]:
                 out[k] = np.linalg.inv(matrix)
             except np.linalg.LinAlgError:
                 pass
-    usable = usable & np.isfinite(out).all(axis=(1, 2)) & (np.abs(out) < 1e150).all(axis=(1, 2))
+    usable &= (np.abs(out) < 1e150).all(axis=(1, 2))
     return np.where(usable[:, None, None], out, np.eye(matrices.shape[-1])), usable
 
 

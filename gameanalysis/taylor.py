@@ -34,7 +34,7 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import product
 from math import comb, prod
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,7 @@ __all__ = ["TaylorSystem", "Polynomials", "system_of"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-Terms = dict[tuple[int, ...], Union[int, Fraction]]
+Terms = dict[tuple[int, ...], Fraction]
 
 #: The constant matrix may have this many entries; beyond, interval programs are faster.
 _ENTRIES = 60_000
@@ -71,7 +71,7 @@ class Polynomials:
     def __init__(self, n: int) -> None:
         self.n = n
         self.inputs: list[Terms] = [
-            {tuple(int(j == k) for j in range(n)): 1} for k in range(n)]
+            {tuple(int(j == k) for j in range(n)): Fraction(1)} for k in range(n)]
 
     def constant(self, value: Fraction) -> Terms:
         """A constant polynomial."""
@@ -81,7 +81,7 @@ class Polynomials:
         """a + b."""
         out = dict(a)
         for exponent, c in b.items():
-            total = out.get(exponent, 0) + c
+            total = out.get(exponent, Fraction(0)) + c
             if total:
                 out[exponent] = total
             else:
@@ -103,7 +103,7 @@ class Polynomials:
         out: Terms = {}
         for (p, c), (q, d) in product(a.items(), b.items()):
             exponent = tuple(map(int.__add__, p, q))
-            out[exponent] = out.get(exponent, 0) + c * d
+            out[exponent] = out.get(exponent, Fraction(0)) + c * d
         return {exponent: c for exponent, c in out.items() if c}
 
     def pow(self, a: Terms, n: int) -> Terms:
@@ -171,7 +171,7 @@ class TaylorSystem(System):
         place = {e: k for k, e in enumerate(exponents)}
         self.exponents = np.array(exponents)
         degree = self.exponents.sum(axis=1)
-        self._matrix = np.zeros((size, n, size))
+        matrix = np.zeros((size, n, size))
         self._absolute = np.zeros((size, n))
         for i, polynomial in enumerate(terms):
             for b, c in polynomial.items():
@@ -179,8 +179,8 @@ class TaylorSystem(System):
                 for a in product(*(range(e + 1) for e in b)):
                     rest = tuple(p - q for p, q in zip(b, a))
                     binomials = prod(comb(p, q) for p, q in zip(b, a))
-                    self._matrix[place[rest], i, place[a]] += float(c * binomials)
-        self._matrix = self._matrix.reshape(size, n * size)
+                    matrix[place[rest], i, place[a]] += float(c * binomials)
+        self._matrix = matrix.reshape(size, n * size)
         self._eps = float((size + degree.max() + n + 20) * 2.0 ** -52)
         self._slack = 4.0 + float(degree.max())
         self._even = (self.exponents % 2 == 0).all(axis=1)
@@ -245,7 +245,8 @@ class TaylorSystem(System):
         center, reach = self._centered(low, high)
         c, powers, error = self._expand(center, reach)
         below, above = self._ranges(c, powers, slice(1, None))
-        empty = ((c[:, :, 0] - below > error) | (-c[:, :, 0] - above > error)).any(axis=1)
+        outside = (c[:, :, 0] - below > error) | (-c[:, :, 0] - above > error)
+        empty = np.asarray(outside.any(axis=1))
         jacobian = self._jacobian_at(c)
         smear = np.abs(jacobian) * reach[:, None, :]
         smear += (np.abs(c[:, :, self._nonlinear]) * powers[:, None, self._nonlinear]
@@ -256,7 +257,8 @@ class TaylorSystem(System):
         y_error = self._slack * (np.abs(inverse) @ error[:, :, None])[:, :, 0]
         linear = self._jacobian_at(y)
         bound = self._uniqueness(y, linear, powers, reach) + y_error
-        promising = invertible & ~empty & (bound < reach).all(axis=1)
+        promising: Mask = np.asarray((bound < reach).all(axis=1), dtype=bool)
+        promising &= invertible
         below, above = self._ranges(y, powers, self._nonlinear)
         diagonal = linear[:, range(n), range(n)]
         across = (np.abs(linear) @ reach[:, :, None])[:, :, 0] - np.abs(diagonal) * reach
