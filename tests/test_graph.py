@@ -76,6 +76,8 @@ def build(graph, tree):
          [Fraction(1)] * 3)
 @example(("pow", ("mul", ("const", Fraction(-2)), ("pow", ("var", 0), 2)), 3),
          [Fraction(0)] * 3)
+@example(("pow", ("neg", ("var", 0)), 3), [Fraction(3)] * 3)
+@example(("pow", ("neg", ("pow", ("var", 0), 2)), 4), [Fraction(3)] * 3)
 def test_folding_keeps_every_value_that_exists(tree, point):
     try:
         expected = exactly(tree, point)
@@ -219,6 +221,18 @@ def test_each_derivative_rule(name):
             assert abs(value - truth) < mpmath.mpf(10) ** -15 * (1 + abs(truth))
 
 
+@pytest.mark.parametrize("formula", [
+    x ** sp.Rational(1, 3), x ** sp.Rational(-5, 2), x ** sp.Rational(7, 2), x ** -3,
+    sp.polygamma(1, x), sp.digamma(x), sp.acot(x), sp.cot(x), x ** x, 3 ** x])
+def test_derivatives_of_powers_and_polygammas(formula):
+    g, r = reader(x, y)
+    slope, = g.gradient(r.read(formula), g.variables[:1])
+    with mpmath.workdps(DIGITS):
+        (value, _), = Program(g, [slope]).evaluate(inputs((0.625, 0)), Running())
+        truth = sp.diff(formula, x).xreplace({x: sp.Rational(5, 8)}).evalf(DIGITS)
+        assert abs(value / mpmath.mpmathify(truth) - 1) < mpmath.mpf(10) ** -30
+
+
 def test_a_zero_derivative_costs_nothing():
     g, r = reader(x, y)
     f = r.read(sp.sin(x) ** 2)
@@ -238,6 +252,7 @@ def test_an_operation_without_a_rule_is_named():
 
 @settings(deadline=None, max_examples=40)
 @given(expressions(6), expressions(3), points)
+@example((2 + x) ** sp.Rational(2, 3) / sp.polygamma(1, 3 + x) - (x - y) ** 3, y ** 2, (1.0, -0.5))
 def test_substitution_is_composition(outer, inner, point):
     g, r = reader(x, y)
     try:
