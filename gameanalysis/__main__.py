@@ -36,7 +36,7 @@ from .truth import Truth
 __all__ = ["main"]
 
 COMPLETE, INCOMPLETE, WRONG_INPUT, INTERRUPTED, NOT_READ = 0, 1, 2, 130, 141
-
+_COMMANDS = ("analyze", "plot", "catalog")
 #: What the library's messages call by a Python name, and its option.
 _OPTIONS = {"box=None": "--everywhere", "of='simultaneous'": "--of simultaneous"}
 
@@ -80,11 +80,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _check_command(arguments: Sequence[str]) -> None:
     """Say more than argparse would to who forgets the command."""
     name = arguments[0] if arguments else ""
-    if name[:1] != "-" and name not in ("analyze", "plot", "catalog"):
-        known = name in catalog.names()
-        raise WrongInput((f"{shown(name)} is not a command; " if name else "a command is missing; ")
-                         + (f"write gameanalysis analyze {name}" if known else
-                            "the commands are analyze, plot and catalog (see gameanalysis --help)"))
+    if name[:1] == "-" or name in _COMMANDS:
+        return
+    problem = f"{shown(name)} is not a command" if arguments else "a command is missing"
+    way_out = (f"write gameanalysis analyze {name}" if name in catalog.names() else
+               f"the commands are {', '.join(_COMMANDS)} (see gameanalysis --help)")
+    raise WrongInput(f"{problem}; {way_out}")
 
 
 def _parser() -> Parser:

@@ -177,7 +177,7 @@ def _declared_game(args: argparse.Namespace) -> Game:
             hint = "; a parameter is declared with --param NAME=VALUE"
             raise ParseError(f"{where}: " + re.sub("; allowed are .*", hint, str(error))) from None
     if len(costs) == 1 and len(actions) == 2:
-        return zero_sum(costs[0], *actions, parameters=parameters)
+        return zero_sum(costs[0], actions[0], actions[1], parameters=parameters)
     if len(costs) != len(actions):
         raise WrongInput(f"{len(actions)} players need {len(actions)} costs"
                          + (", or one if the game is zero-sum" if len(actions) == 2 else "")

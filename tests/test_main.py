@@ -14,6 +14,7 @@ from hypothesis import given, settings, strategies as st
 
 from gameanalysis import __version__, catalog
 from gameanalysis.__main__ import main
+from gameanalysis.errors import GameError
 
 ROOT = Path(__file__).resolve().parent.parent
 ISSUE = ["--cost", "x1**2 + x1*x2 - x2**2", "--leader", "x1", "--follower", "x2"]
@@ -159,6 +160,8 @@ PI = float(mpmath.pi)
     (["--box", "x2=-2,-(-2)", "x1=-pi/2,4"], [[-PI/2, 4], [-2, 2]]),
     (["--box", "-2", "2", "x2=-1,sqrt(4)"], [[-2, 2], [-1, 2]]),
     (["--box=-1", "--box=1"], [[-1, 1], [-1, 1]]),
+    (["--box", "-2,2"], [[-2, 2], [-2, 2]]),
+    (["--box", "-1,1", "-2,1"], [[-1, 1], [-2, 1]]),
 ])
 def test_forms_of_a_box(analysed, tokens, box):
     assert analysed(*ISSUE, *tokens)[1]["box"] == box
@@ -171,6 +174,8 @@ def test_sides_by_name_override_the_natural_box(analysed):
 def test_a_game_may_stand_after_its_box(analysed):
     assert analysed("--box", "-2", "2", "figure1") == analysed("figure1", "--box", "-2", "2")
     assert analysed("--box", "x1=-2,2", "figure1") == analysed("figure1", "--box", "x1=-2,2")
+    both = ["--param", "a=1/5", "b=1/5"]
+    assert analysed(*both, "figure1") == analysed("figure1", *both)
 
 
 def test_everywhere(analysed):
@@ -302,8 +307,11 @@ def test_the_catalogue_as_json(run):
 
 BOX = ["--box", "-1", "1"]
 WRONG = [
-    ([], "COMMAND"),
-    (["solve"], "solve"),
+    ([], "a command is missing"),
+    (["solve"], "'solve' is not a command"),
+    (["figure1"], "write gameanalysis analyze figure1"),
+    (["--json"], "COMMAND"),
+    ([""], "'' is not a command"),
     (["analyze"], "which game?"),
     (["analyze", "figre1"], "did you mean figure1?"),
     (["analyze", "nothing_like_it_at_all"], "'nothing_like_it_at_all'"),
@@ -327,6 +335,7 @@ WRONG = [
     (["analyze", "figure1", "--box", "2", "-2"], "x1 the lower end 2 does not lie below"),
     (["analyze", "figure1", "--box", "x2=pi,3"], "x2 the lower end pi does not lie below"),
     (["analyze", "figure1", "--box", "0", "x1"], "'x1' is not declared"),
+    (["analyze", "figure1", "--box", "0,polygamma(1,x)"], "column 13: 'x' is not declared"),
     (["analyze", "figure1", "--box", "0", "inf"], "'inf' is not declared"),
     (["analyze", "figure1", "--box", "0", "nan"], "'nan' is not declared"),
     (["analyze", "figure1", "--box", "0", "10**308*10"], "too long"),
@@ -348,7 +357,7 @@ WRONG = [
     (["analyze", "--cost", "__import__('os').system('id')", *XY, *BOX], "--cost: column 1"),
     (["analyze", "--cost", "9**9**9**9", *XY, *BOX], "--cost: column"),
     (["analyze", "--cost", "("*10000 + ")"*10000, *XY, *BOX], "nested"),
-    (["analyze", "--cost", "\u0445*y", *XY, *BOX], "CYRILLIC"),
+    (["analyze", "--cost", "\u0445*y", *XY, *BOX], "'\u0445' (U+0445, CYRILLIC"),
     (["analyze", "--cost", "x*y", *BOX], "--leader x --follower y"),
     (["analyze", "--cost", "x*y", "--leader", "x", *BOX], "--leader x --follower y"),
     (["analyze", "--cost", "x*y", "--cost", "x", "--cost", "y", *XY, *BOX], "need 2 costs"),
@@ -360,6 +369,7 @@ WRONG = [
     # parameters
     (["analyze", "figure1", "--param", "q=1"], "q is not a parameter"),
     (["analyze", "figure1", "--param", "a"], "a=0.3"),
+    (["analyze", "figure1", "--param", "a", "0.3"], "a=0.3"),
     (["analyze", "figure1", "--param", "a=1/0"], "--param: column 5: division by zero"),
     (["analyze", "figure1", "--param", "a=b"], "a number is written like"),
     (["analyze", "figure1", "--param", "a=1", "--param", "a=1"], "given twice"),
@@ -482,6 +492,55 @@ def test_a_full_disk_is_one_line():
     assert done.returncode == 2
     assert done.stderr == ("gameanalysis: error: cannot write the output: "
                            "No space left on device\n")
+
+
+class Broken:
+    """A standard output that fails."""
+
+    encoding = None
+
+    def __init__(self, error):
+        self.error = error
+
+    def write(self, text):
+        raise self.error
+
+    def flush(self):
+        raise self.error
+
+    def fileno(self):
+        raise OSError("no file behind it")
+
+
+@pytest.mark.parametrize("error, status, message", [
+    (BrokenPipeError(32, "Broken pipe"), 141, ""),
+    (OSError(28, "No space left on device"), 2,
+     "gameanalysis: error: cannot write the output: No space left on device\n")])
+def test_output_that_fails(capsys, monkeypatch, error, status, message):
+    monkeypatch.setattr(sys, "stdout", Broken(error))
+    assert main(["catalog"]) == status
+    assert capsys.readouterr().err == message
+
+
+def test_a_closed_output_is_no_error(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["catalog"]) == 0
+
+
+def test_a_disk_that_fills_while_drawing(run, tmp_path, monkeypatch):
+    def full(*args, **options):
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", full)
+    status, out, err = run("plot", "jin_centre", "-o", str(tmp_path / "a.png"))
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "cannot write the picture" in err and "No space left" in err
+
+
+def test_a_message_of_several_lines_becomes_one(run, monkeypatch):
+    def wrong(*args, **options):
+        raise GameError("one\n  two\x1b[2J\nthree")
+    monkeypatch.setattr("gameanalysis.__main__.analyze", wrong)
+    assert run("analyze", "figure1") == (2, "", "gameanalysis: error: one two?[2J three\n")
 
 
 def test_interruption_is_quiet(run, monkeypatch):
