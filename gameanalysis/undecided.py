@@ -15,6 +15,8 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
+#: A heap shorter than this fraction of the domain may be one multiple zero.
+_LONG = 1e-5
 #: More boxes than this are gathered on a grid before they are merged.
 _MANY = 1000
 
@@ -79,7 +81,7 @@ def merge(low: Array, high: Array, defined: Mask, width: Array) -> list[Undecide
         extent = ((b - a) / width).max()
         if not defined[members].all():
             reason = Reason.UNDEFINED
-        elif len(members) > 50 and extent > 30 * size:
+        elif len(members) > 50 and extent > max(30 * size, _LONG):
             reason = Reason.CONTINUUM
         else:
             reason = Reason.SINGULAR
