@@ -66,7 +66,7 @@ _WRITTEN = 120
 Box = Sequence[tuple[sp.Expr, sp.Expr]]
 
 
-def analyze(game: Game, box: Any, of: str = "simultaneous", *, max_boxes: int = 2_000_000,
+def analyze(game: Game, box: Any, of: str = "simultaneous", *, max_boxes: int | None = None,
             n_starts: int = 512, rng: Any = None) -> Analysis:
     """Find every critical point of a game in a box, prove it, and classify it.
 
@@ -82,7 +82,7 @@ def analyze(game: Game, box: Any, of: str = "simultaneous", *, max_boxes: int = 
         ``None`` is the whole space, for games whose critical system is polynomial once
         factors that never vanish are dropped.
     of : "simultaneous" for the zeros of omega, "stackelberg" for those of omega_S.
-    max_boxes : the budget of the search, for up to 6 variables.
+    max_boxes : the budget of the search, for up to 6 variables; see `certify`.
     n_starts, rng : the heuristic search with more variables, or with functions that
         intervals cannot enclose; completeness is then never proved.
 
@@ -158,7 +158,7 @@ def _exact_box(game: Game, box: Any) -> Box:
 class _Task:
     """One call of `analyze`."""
 
-    def __init__(self, game: Game, box: Box | None, of: str, max_boxes: int,
+    def __init__(self, game: Game, box: Box | None, of: str, max_boxes: int | None,
                  n_starts: int, rng: Any) -> None:
         self.game, self.box, self.of = game, box, of
         self.max_boxes, self.n_starts, self.rng = max_boxes, n_starts, rng

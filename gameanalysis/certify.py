@@ -51,6 +51,8 @@ Mask = NDArray[np.bool_]
 
 #: Boxes that could not be decided are tried once more if they are this few.
 _TRIED = 64
+#: The budget by default: boxes, and operations of the field over all boxes.
+_BOXES, _OPERATIONS = 2_000_000, 3 * 10 ** 9
 #: Boxes handled together.
 _BATCH = 4096
 #: A box is split at this fraction of its width: no zero of a game sits there.
@@ -86,7 +88,7 @@ class Certificate:
 
 
 def certify(field: VectorField | CompiledField, candidates: Candidates | Array | None,
-            box: Sequence[Any], *, max_boxes: int = 2_000_000) -> Certificate:
+            box: Sequence[Any], *, max_boxes: int | None = None) -> Certificate:
     """Prove which zeros a field has in a closed box.
 
     Guarantee: every zero returned exists, is the only one in its ``region``, and is
@@ -100,21 +102,25 @@ def certify(field: VectorField | CompiledField, candidates: Candidates | Array |
     candidates : points to try first, shape (k, n), or None; they save work only.
     box : n pairs (low, high).
     max_boxes : the budget; boxes left when it is spent are undecided.  With 0 only
-        the candidates are examined.
+        the candidates are examined.  None is two million, or fewer where the field
+        has so many operations that this would take minutes.
 
     Raises `BoxError` for a box that does not fit, `NoEnclosure` for a function that
     intervals cannot enclose.
 
     >>> import sympy as sp
     >>> x = sp.symbols("x", real=True)
-    >>> certify(VectorField([x**2 - 2], [x]), None, [(-2, 2)])
-    2 certified zeros, proved complete, 3 boxes examined
+    >>> found = certify(VectorField([x**2 - 2], [x]), None, [(-2, 2)])
+    >>> len(found.zeros), found.complete
+    (2, <Truth.YES>)
     """
     compiled = field if isinstance(field, CompiledField) else compile_field(field)
     domain = float_box(box, compiled.n)
-    if max_boxes < 0:
+    if max_boxes is not None and max_boxes < 0:
         raise BoxError(f"max_boxes must not be negative: {max_boxes}")
     system = system_of(compiled)
+    if max_boxes is None:
+        max_boxes = min(_BOXES, _OPERATIONS // (1 + system.n_operations))
     work = _Search(system, domain, max_boxes)
     x = candidates.x if isinstance(candidates, Candidates) else candidates
     if x is not None and len(x):

@@ -25,7 +25,7 @@ import sympy as sp
 from .derivatives import (game_gradient, game_jacobian, jacobian, ratio, regularisation,
                           stackelberg_jacobian, total_derivative)
 from .errors import GameError, UnsupportedFunction
-from .game import Game, Number, Player, exact
+from .game import Game, Number, Player, exact, has_period
 
 __all__ = ["VectorField", "GameField", "simultaneous_gradient", "stackelberg_gradient"]
 
@@ -307,8 +307,7 @@ def _checked_periods(field: VectorField, periods: Mapping[sp.Symbol, Number]
         if not period > 0:
             raise GameError(f"the period of {symbol} must be positive, not {period}")
         for number, g in enumerate(field.expressions, 1):
-            shifted = g.xreplace({symbol: symbol + period})
-            if shifted != g and sp.simplify(shifted - g) != 0:
+            if not has_period(g, symbol, period):
                 raise GameError(f"component {number} of the field does not have the "
                                 f"period {period} in {symbol}")
         checked[symbol] = period

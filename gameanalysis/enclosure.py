@@ -76,6 +76,8 @@ class System:
             raise ValueError(f"{field!r} has no program that intervals could evaluate")
         self.value_program: Program = field.value_program
         self.jacobian_program: Program = field.jacobian_program
+        self.n_operations = (self.value_program.n_operations
+                             + self.jacobian_program.n_operations)
         # Raise NoEnclosure at once for a function that cannot be enclosed.
         self.may_vanish(np.zeros((self.n, 1)), np.zeros((self.n, 1)))
 

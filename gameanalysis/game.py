@@ -103,6 +103,22 @@ def _rationalise(expression: sp.Expr, what: str) -> sp.Expr:
         else sp.Rational(str(f)) for f in floats})
 
 
+def has_period(expression: sp.Expr, symbol: sp.Symbol, period: sp.Expr) -> bool:
+    """Whether an expression is seen to have a period: by SymPy's own evaluation, or,
+    where it is small and a sample does not refute it, after simplification."""
+    shifted = expression.xreplace({symbol: symbol + period})
+    if shifted == expression:
+        return True
+    difference = shifted - expression
+    sample = {s: sp.Rational(k + 2, 7 * k + 9)
+              for k, s in enumerate(sorted(difference.free_symbols, key=str))}
+    value = difference.subs(sample).evalf(20)
+    if value.is_Float and abs(value) > sp.Float("1e-9") * (1 + abs(
+            expression.subs(sample).evalf(20))):
+        return False
+    return sp.count_ops(difference) < _EXPANDED and sp.simplify(difference) == 0
+
+
 def _names(symbols: Iterable[sp.Basic]) -> str:
     return ", ".join(sorted(str(s) for s in symbols))
 
@@ -309,8 +325,7 @@ class Game:
             if not period > 0:
                 raise GameError(f"the period of {symbol} must be positive, not {period}")
             for number, cost in enumerate(self.costs, 1):
-                shifted = cost.xreplace({symbol: symbol + period})
-                if shifted != cost and sp.simplify(shifted - cost) != 0:
+                if not has_period(cost, symbol, period):
                     raise GameError(f"the cost of player {number} does not have "
                                     f"the period {period} in {symbol}")
             checked[symbol] = period
