@@ -119,8 +119,13 @@ def _directions(jacobian: Array, residual: Array) -> Array:
     try:
         step[usable] = np.linalg.solve(jacobian[usable], residual[usable][..., None])[..., 0]
     except np.linalg.LinAlgError:
-        inverse = np.linalg.pinv(jacobian[usable])
-        step[usable] = (inverse @ residual[usable][..., None])[..., 0]
+        # A least-squares step counts only if it solves the linear system: elsewhere a
+        # zero step would look like convergence.
+        matrix, right = jacobian[usable], residual[usable]
+        best = (np.linalg.pinv(matrix) @ right[..., None])[..., 0]
+        misfit = np.linalg.norm((matrix @ best[..., None])[..., 0] - right, axis=-1)
+        solved = misfit <= 1e-6 * np.linalg.norm(right, axis=-1)
+        step[usable] = np.where(solved[:, None], best, np.nan)
     return step
 
 
