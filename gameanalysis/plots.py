@@ -150,12 +150,14 @@ def field(source: Source, box: Any, *, of: str = "simultaneous", kind: str = "ar
     shade = np.nan_to_num((size - low) / (high - low or 1.0)).clip(0, 1)
     ax = _prepare(ax, view)
     if not arrows:
-        u, v = np.moveaxis(np.ma.masked_invalid(unit), -1, 0)
-        drawn = ax.streamplot(x, y, u, v, color=shade, cmap=_GREYS, norm=_norm(), density=1.3,
-                              linewidth=0.6, arrowsize=0.6, zorder=1)
+        # Interpolated, -g vanishes where it should, and unit vectors do not.
+        top = size[known].max() if known.any() else 0.0
+        u, v = np.moveaxis(np.ma.masked_invalid(unit * 10.0**(size - top)[..., None]), -1, 0)
+        drawn = ax.streamplot(x, y, u, v, color=shade, cmap=_GREYS, norm=Normalize(0, 1),
+                              density=1.3, linewidth=0.6, arrowsize=0.6, zorder=1)
         return drawn.lines, drawn.arrows
     x, y, u, v, shades = (c[known] for c in (*np.meshgrid(x, y), *np.moveaxis(unit, -1, 0), shade))
-    return (ax.quiver(x, y, u, v, shades, cmap=_GREYS, norm=_norm(), angles="xy",
+    return (ax.quiver(x, y, u, v, shades, cmap=_GREYS, norm=Normalize(0, 1), angles="xy",
                       pivot="mid", units="width", scale=1.4 * count, width=0.09 / count,
                       headwidth=3.6, headlength=4.2, headaxislength=3.6, minlength=0,
                       zorder=1),)
@@ -460,10 +462,6 @@ def _in_pi(value: float, _: Any = None) -> str:
     ratio = Fraction(value / np.pi).limit_denominator(1024)
     top = {0: "0", 1: r"\pi", -1: r"-\pi"}.get(ratio.numerator, rf"{ratio.numerator}\pi")
     return f"${top}/{ratio.denominator}$" if ratio.denominator > 1 else f"${top}$"
-
-
-def _norm() -> Normalize:
-    return Normalize(0, 1)
 
 
 def _zero_set(x: Array, y: Array, values: Array) -> list[Array]:
