@@ -310,7 +310,7 @@ class _Task:
             try:
                 found = program.evaluate(numbers.inputs, numbers)
                 if not any(numbers.sign(v) for v in found):
-                    return RationalLocation(rational)
+                    return self._defined(RationalLocation(rational))
             except ArithmeticError:
                 pass
         start = np.array([float(v) for v in values])
@@ -324,10 +324,18 @@ class _Task:
             try:
                 zeros = self._locations(certify(self.field, x, box, max_boxes=0))
                 if zeros:
-                    return zeros[0]
+                    return self._defined(zeros[0])
             except NoEnclosure:
                 pass
         return FloatLocation(x[0])
+
+    def _defined(self, location: Location) -> Location:
+        """The location, if the costs and the field are defined there; without proof if open."""
+        obstacle = self._obstacle(location)
+        if obstacle is False:
+            raise GameError(f"there is no critical point at {location.x.tolist()}: a cost, or "
+                            f"the field, is not defined there")
+        return location if obstacle is None else FloatLocation(location.x)
 
     def _heuristic(self, reason: Reason) -> Analysis:
         """Points from Newton's method, certified one by one where possible."""

@@ -73,8 +73,8 @@ class RationalLocation(Location):
     def __init__(self, values: Sequence[Fraction]) -> None:
         self.values = tuple(values)
         self.x = np.array([float(v) for v in self.values])
-        self.radius = max((float(abs(Fraction(x) - v))
-                           for x, v in zip(self.x.tolist(), self.values)), default=0.0)
+        error = max(abs(Fraction(x) - v) for x, v in zip(self.x.tolist(), self.values))
+        self.radius = float(np.nextafter(float(error), np.inf)) if error else 0.0
 
     def enclosure(self, digits: int) -> Ends:
         """The coordinates themselves."""
