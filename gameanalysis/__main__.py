@@ -21,7 +21,7 @@ from typing import Any
 
 import sympy as sp
 
-from . import __version__, catalog
+from . import catalog
 from .analysis import Analysis
 from .analyze import analyze
 from .commandline import (EPILOG, Box, Parser, WrongInput, add_arguments, game_and_box, marked,
@@ -94,7 +94,9 @@ def _parser() -> Parser:
         description="Critical points of small differentiable games: proved complete, "
                     "classified and drawn.",
         epilog="gameanalysis analyze --help shows how a game is declared.")
-    parser.add_argument("--version", action="version", version=f"gameanalysis {__version__}")
+    # The package is loaded already; no module imports names from it.
+    version = sys.modules["gameanalysis"].__version__
+    parser.add_argument("--version", action="version", version=f"gameanalysis {version}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(name: str, run: Any, about: str, epilog: str = "") -> argparse.ArgumentParser:

@@ -15,6 +15,7 @@ from hypothesis import given, settings, strategies as st
 from gameanalysis import __version__, catalog
 from gameanalysis.__main__ import main
 from gameanalysis.errors import GameError
+from test_architecture import ROW
 
 ROOT = Path(__file__).resolve().parent.parent
 ISSUE = ["--cost", "x1**2 + x1*x2 - x2**2", "--leader", "x1", "--follower", "x2"]
@@ -252,11 +253,10 @@ def test_the_game_file_of_the_readme_is_one(run, tmp_path):
     assert status == 0 and "mine: critical points" in out and "1 point;" in out
 
 
-def test_the_readme_maps_every_module():
+def test_the_readme_maps_every_module_in_its_row():
     readme = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\", "")
-    mapped = re.findall(r"\*\*(\w+)\*\* ", readme.partition("## Map")[2])
-    modules = {path.stem for path in (ROOT / "gameanalysis").glob("*.py")}
-    assert sorted(mapped) == sorted(modules - {"__init__"})
+    rows = re.findall(r"^\| (\w+) \| (\*\*.*) \|$", readme.partition("## Map")[2], re.M)
+    assert {name: tuple(re.findall(r"\*\*(\w+)\*\* ", row)) for name, row in rows} == ROW
 
 
 def test_version_and_help(run):
