@@ -30,16 +30,17 @@ from .derivatives import (follower_jacobian, game_gradient, game_jacobian, hessi
 from .dynamics import GameField, VectorField, simultaneous_gradient, stackelberg_gradient
 from .errors import BoxError, GameError, ParseError, ShapeError, UnsupportedFunction
 from .game import Game, Player, zero_sum
+from .simulate import Outcome, Trajectory, iterate
 from .truth import Truth
 from .undecided import Reason, Undecided
 
 __all__ = [
     "Analysis", "BoxError", "Candidates", "Certificate", "CompiledField", "CompiledGame",
-    "CriticalPoint", "Game", "GameError", "GameField", "ParseError", "Player", "Reason",
-    "ShapeError", "Truth", "Undecided", "UnsupportedFunction", "VectorField", "analyze",
+    "CriticalPoint", "Game", "GameError", "GameField", "Outcome", "ParseError", "Player", "Reason",
+    "ShapeError", "Trajectory", "Truth", "Undecided", "UnsupportedFunction", "VectorField", "analyze",
     "catalog", "certify", "classify", "compile_field", "compile_game", "find_critical_points",
     "follower_jacobian", "game_gradient", "game_jacobian", "hessian_block",
-    "implicit_derivative", "parsing", "schur_complement", "simultaneous_gradient",
+    "implicit_derivative", "iterate", "parsing", "schur_complement", "simultaneous_gradient",
     "stackelberg_gradient", "stackelberg_jacobian", "total_derivative", "total_hessian",
     "zero_sum",
 ]

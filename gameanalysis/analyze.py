@@ -34,7 +34,7 @@ from .derivatives import follower_jacobian, game_gradient
 from .dynamics import VectorField, simultaneous_gradient, stackelberg_gradient
 from .enclosure import float_ends
 from .errors import BoxError, GameError
-from .exponentials import ExactNumbers
+from .exponentials import ExactNumbers, PiMultiple
 from .game import Game, Player, exact
 from .graph import Graph
 from .intervals import NoEnclosure
@@ -481,8 +481,13 @@ def _within(location: Location, k: int, ends: tuple[sp.Expr, sp.Expr]) -> bool |
             return False
         if a >= low[1] and b <= high[0]:
             return True
+    exact_point = location.exact
+    if exact_point is not None and exact_point[k] in ends:
+        # On the edge, which belongs to the box.
+        return True
     numbers = location.exact_numbers()
-    if numbers is None or not all(end.is_Rational for end in ends):
+    if numbers is None or not all(end.is_Rational for end in ends) or isinstance(
+            numbers.inputs[k], PiMultiple):
         return None
     least, most = (Fraction(int(end.p), int(end.q)) for end in ends)
     return (numbers.sign(numbers.inputs[k] - least) >= 0

@@ -9,6 +9,10 @@ This is enough to evaluate the second derivatives of a game made of polynomials 
 exponentials at a rational or algebraic point with no rounding at all, which is what
 decides degenerate cases: a zero eigenvalue, a centre, a singular follower's Hessian.
 
+Rational multiples of pi are kept apart (`PiMultiple`): their sines and cosines are
+rational at multiples of pi/2, and that is where the critical points of games on a torus
+often lie.
+
 Reference: A. Baker, Transcendental Number Theory, CUP 1975, theorem 1.4.
 """
 
@@ -23,14 +27,33 @@ from mpmath.ctx_iv import MPIntervalContext
 from .minors import exact_sign
 from .numberfield import AlgebraicPoint, FieldElement
 
-__all__ = ["ExpSum", "ExactNumbers"]
+__all__ = ["ExpSum", "ExactNumbers", "PiMultiple"]
 
 Algebraic = Union[Fraction, FieldElement]
 
+#: Rational values of sin(pi q) and tan(pi q) in one period; others are irrational.
+_SINE = {Fraction(0): Fraction(0), Fraction(1, 6): Fraction(1, 2), Fraction(1, 2): Fraction(1),
+         Fraction(5, 6): Fraction(1, 2), Fraction(1): Fraction(0),
+         Fraction(7, 6): Fraction(-1, 2), Fraction(3, 2): Fraction(-1),
+         Fraction(11, 6): Fraction(-1, 2)}
+_TANGENT = {Fraction(0): Fraction(0), Fraction(1, 4): Fraction(1), Fraction(3, 4): Fraction(-1)}
+
 #: Values of the functions that are rational at 0, and at 1.
-_AT_ZERO = {"sin": 0, "cos": 1, "tan": 0, "sinh": 0, "cosh": 1, "tanh": 0, "asin": 0,
+_AT_ZERO = {"sinh": 0, "cosh": 1, "tanh": 0, "asin": 0,
             "atan": 0, "asinh": 0, "atanh": 0, "sqrt": 0}
 _AT_ONE = {"log": 0, "acos": 0, "acosh": 0, "sqrt": 1}
+
+
+class PiMultiple:
+    """The number q pi, q rational and not zero."""
+
+    __slots__ = ("q",)
+
+    def __init__(self, q: Fraction) -> None:
+        self.q = q
+
+    def __repr__(self) -> str:
+        return f"{self.q}*pi"
 
 
 class ExpSum:
@@ -96,7 +119,7 @@ class ExactNumbers:
     Parameters
     ----------
     point : an `AlgebraicPoint`, whose coordinates are the inputs, or a sequence of
-        rational coordinates.
+        coordinates, each a Fraction or a `PiMultiple`.
 
     Operations that leave the exponential sums of algebraic numbers (a sine away from
     0, a square root of a number that is no square) raise ArithmeticError: nothing is
@@ -108,12 +131,11 @@ class ExactNumbers:
     (0, -1)
     """
 
-    def __init__(self, point: AlgebraicPoint | Sequence[Fraction]) -> None:
+    def __init__(self, point: AlgebraicPoint | Sequence[Fraction | PiMultiple]) -> None:
         self.point = point if isinstance(point, AlgebraicPoint) else None
-        coordinates: Sequence[Algebraic] = (
-            point.coordinates if isinstance(point, AlgebraicPoint)
-            else [Fraction(v) for v in point])
-        self.inputs = [self._algebraic(c) for c in coordinates]
+        self.inputs: list[Any] = [
+            c if isinstance(c, PiMultiple) else self._algebraic(c)
+            for c in (point.coordinates if isinstance(point, AlgebraicPoint) else point)]
 
     def _algebraic(self, value: Algebraic) -> ExpSum:
         zero = Fraction(0) if self.point is None else self.point.constant(0)
@@ -125,8 +147,10 @@ class ExactNumbers:
             return value.point.sign_of(value)
         return exact_sign(value)
 
-    def sign(self, value: ExpSum | int) -> int:
+    def sign(self, value: ExpSum | PiMultiple | int) -> int:
         """The exact sign, -1, 0 or 1, of a number."""
+        if isinstance(value, PiMultiple):
+            return exact_sign(value.q)
         if not isinstance(value, ExpSum):
             return exact_sign(value)
         signs = {self.algebraic_sign(c) for _, c in value.terms}
@@ -153,32 +177,84 @@ class ExactNumbers:
         return self._algebraic(Fraction(value) if self.point is None
                                else self.point.constant(value))
 
-    def pi(self) -> ExpSum:
-        """Pi is transcendental: raises ArithmeticError."""
-        raise ArithmeticError("pi is not algebraic")
+    def pi(self) -> PiMultiple:
+        """The number pi."""
+        return PiMultiple(Fraction(1))
 
-    def add(self, a: ExpSum, b: ExpSum) -> ExpSum:
+    def _angle(self, q: Fraction) -> Any:
+        return PiMultiple(q) if q else self.constant(Fraction(0))
+
+    def _rational(self, a: Any) -> Fraction:
+        """A number that is known to be rational; ArithmeticError for others."""
+        if isinstance(a, ExpSum):
+            if not a.terms:
+                return Fraction(0)
+            (u, c), *more = a.terms
+            if not more and isinstance(c, Fraction) and not self.algebraic_sign(u):
+                return c
+        raise ArithmeticError("a product with pi is not known exactly")
+
+    def add(self, a: Any, b: Any) -> Any:
         """a + b."""
-        return a + b
+        if isinstance(a, ExpSum) and isinstance(b, ExpSum):
+            return a + b
+        angles = [x.q if isinstance(x, PiMultiple) else None for x in (a, b)]
+        if None in angles and any(isinstance(x, ExpSum) and x.terms for x in (a, b)):
+            raise ArithmeticError("a sum with pi is not known exactly")
+        return self._angle(sum((q for q in angles if q is not None), Fraction(0)))
 
-    def sub(self, a: ExpSum, b: ExpSum) -> ExpSum:
+    def sub(self, a: Any, b: Any) -> Any:
         """a - b."""
-        return a - b
+        return self.add(a, self.neg(b))
 
-    def mul(self, a: ExpSum, b: ExpSum) -> ExpSum:
+    def mul(self, a: Any, b: Any) -> Any:
         """a b."""
-        return a * b
+        if isinstance(a, ExpSum) and isinstance(b, ExpSum):
+            return a * b
+        if isinstance(a, PiMultiple):
+            a, b = b, a
+        return self._angle(self._rational(a) * b.q)
 
-    def neg(self, a: ExpSum) -> ExpSum:
+    def neg(self, a: Any) -> Any:
         """-a."""
-        return -a
+        return PiMultiple(-a.q) if isinstance(a, PiMultiple) else -a
 
-    def pow(self, a: ExpSum, n: int) -> ExpSum:
+    def pow(self, a: Any, n: int) -> ExpSum:
         """a**n for an int n >= 1."""
+        if isinstance(a, PiMultiple):
+            raise ArithmeticError("a power of pi is not known exactly")
         return a ** n
 
-    def div(self, a: ExpSum, b: ExpSum) -> ExpSum:
+    def sin(self, a: Any) -> ExpSum:
+        """sin(a) of 0 and of the multiples of pi where it is rational."""
+        q = a.q if isinstance(a, PiMultiple) else None if a.terms else Fraction(0)
+        return self._looked_up(_SINE, q, 2)
+
+    def cos(self, a: Any) -> ExpSum:
+        """cos(a) = sin(a + pi/2)."""
+        q = a.q if isinstance(a, PiMultiple) else None if a.terms else Fraction(0)
+        return self._looked_up(_SINE, None if q is None else q + Fraction(1, 2), 2)
+
+    def tan(self, a: Any) -> ExpSum:
+        """tan(a) of 0 and of the multiples of pi where it is rational."""
+        q = a.q if isinstance(a, PiMultiple) else None if a.terms else Fraction(0)
+        return self._looked_up(_TANGENT, q, 1)
+
+    def _looked_up(self, table: dict[Fraction, Fraction], q: Fraction | None,
+                   period: int) -> ExpSum:
+        value = None if q is None else table.get(q % period)
+        if value is None:
+            raise ArithmeticError("a circular function is not rational here")
+        return self.constant(value)
+
+    def div(self, a: Any, b: Any) -> Any:
         """a / b for a b of one term."""
+        if isinstance(b, PiMultiple):
+            if isinstance(a, PiMultiple):
+                return self.constant(a.q / b.q)
+            raise ArithmeticError("a quotient by pi is not known exactly")
+        if isinstance(a, PiMultiple) and b.terms:
+            return self._angle(a.q / self._rational(b))
         if not b.terms:
             raise ZeroDivisionError("division by zero")
         if len(b.terms) > 1:
@@ -187,9 +263,11 @@ class ExactNumbers:
         inverse = 1 / c if isinstance(c, Fraction) else c.point.inverse(c)
         return a * ExpSum(self, [(-u, inverse)])
 
-    def exp(self, a: ExpSum) -> ExpSum:
+    def exp(self, a: Any) -> ExpSum:
         """exp(a) of an algebraic number."""
         one = self.constant(Fraction(1)).terms[0][1]
+        if isinstance(a, PiMultiple):
+            raise ArithmeticError("an exponential of pi is not known exactly")
         if not a.terms:
             return self.constant(Fraction(1))
         if len(a.terms) > 1 or self.algebraic_sign(a.terms[0][0]):
@@ -200,7 +278,9 @@ class ExactNumbers:
         if name.startswith("_"):
             raise AttributeError(name)
 
-        def at_a_rational_value(a: ExpSum, *_: Any) -> ExpSum:
+        def at_a_rational_value(a: Any, *_: Any) -> ExpSum:
+            if isinstance(a, PiMultiple):
+                raise ArithmeticError(f"{name} of a multiple of pi is not known exactly")
             if name in _AT_ZERO and not a.terms:
                 return self.constant(Fraction(_AT_ZERO[name]))
             if name in _AT_ONE and not (a - 1).terms:

@@ -18,7 +18,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from .enclosure import Zero, float_ends
-from .exponentials import ExactNumbers
+from .exponentials import ExactNumbers, PiMultiple
 from .numberfield import AlgebraicPoint
 from .program import Program
 from .exactness import nearest_exact
@@ -31,6 +31,7 @@ Ends = Sequence[tuple[Fraction, Fraction]]
 
 #: Digits of the enclosure in which a rational coordinate is looked for.
 _GUESS_DIGITS = 20
+_GUESS_WIDTH = Fraction(1, 10 ** 22)
 
 
 class Location:
@@ -57,6 +58,12 @@ class Location:
         return None
 
 
+def _distance(x: Array, ends: Ends) -> float:
+    """A bound of the distance of floats to the numbers in [low, high], per coordinate."""
+    error = max(max(b - Fraction(v), Fraction(v) - a) for (a, b), v in zip(ends, x.tolist()))
+    return float(np.nextafter(float(error), np.inf)) if error else 0.0
+
+
 class FloatLocation(Location):
     """A point found without proof."""
 
@@ -73,8 +80,7 @@ class RationalLocation(Location):
     def __init__(self, values: Sequence[Fraction]) -> None:
         self.values = tuple(values)
         self.x = np.array([float(v) for v in self.values])
-        error = max(abs(Fraction(x) - v) for x, v in zip(self.x.tolist(), self.values))
-        self.radius = float(np.nextafter(float(error), np.inf)) if error else 0.0
+        self.radius = _distance(self.x, self.enclosure(0))
 
     def enclosure(self, digits: int) -> Ends:
         """The coordinates themselves."""
@@ -97,9 +103,7 @@ class AlgebraicLocation(Location):
         self.point = point
         ends = self.enclosure(25)
         self.x = np.array([float((a + b) / 2) for a, b in ends])
-        error = max(max(b - Fraction(x), Fraction(x) - a)
-                    for (a, b), x in zip(ends, self.x.tolist()))
-        self.radius = float(np.nextafter(float(error), np.inf)) if error else 0.0
+        self.radius = _distance(self.x, ends)
 
     def enclosure(self, digits: int) -> Ends:
         """Exact ends for each coordinate."""
@@ -121,6 +125,13 @@ class AlgebraicLocation(Location):
         return None if any(v is None for v in found) else found
 
 
+def _number(value: sp.Expr) -> Fraction | PiMultiple:
+    """A rational number or a rational multiple of pi."""
+    rational = value if value.is_Rational else value / sp.pi
+    fraction = Fraction(int(rational.p), int(rational.q))
+    return fraction if value.is_Rational else PiMultiple(fraction)
+
+
 class CertifiedLocation(Location):
     """A zero found by branch and prune.
 
@@ -132,36 +143,43 @@ class CertifiedLocation(Location):
                  algebraic: Callable[[], Sequence[AlgebraicPoint]]) -> None:
         self.zero, self.program, self.algebraic = zero, program, algebraic
         self.x, self.radius = zero.x, zero.radius
+        if self._guessed is not None:
+            self.x = np.array([float(v) for v in self._guessed])
+            self.radius = _distance(self.x, [
+                (value, value) if isinstance(value := _number(v), Fraction) else ends
+                for v, ends in zip(self._guessed, zero.enclosure(_GUESS_DIGITS))])
 
     def enclosure(self, digits: int) -> Ends:
         """Exact ends for each coordinate."""
         return self.zero.enclosure(digits)
 
     def exact_numbers(self) -> ExactNumbers | None:
-        """Arithmetic at the rational or algebraic number that the point is."""
-        if self._rational is not None:
-            return ExactNumbers(self._rational)
+        """Arithmetic at the exact number that the point is proved to be."""
+        if self._guessed is not None:
+            return ExactNumbers([_number(v) for v in self._guessed])
         return None if self._algebraic is None else ExactNumbers(self._algebraic)
 
     @property
     def exact(self) -> tuple[sp.Expr, ...] | None:
-        """The coordinates if they are proved to be rational."""
-        if self._rational is None:
-            return None
-        return tuple(sp.Rational(v.numerator, v.denominator) for v in self._rational)
+        """The coordinates if they are proved to be rational or multiples of pi."""
+        return self._guessed
 
     @cached_property
-    def _rational(self) -> tuple[Fraction, ...] | None:
-        guess = []
+    def _guessed(self) -> tuple[sp.Expr, ...] | None:
+        guess, ends = [], []
         for low, high in self.zero.enclosure(_GUESS_DIGITS):
-            rational = [c for c in nearest_exact(low, high) if c.is_Rational]
-            if not rational:
+            # As wide however precisely the zero is known: pi is only known to 40 digits.
+            low, high = low - _GUESS_WIDTH, high + _GUESS_WIDTH
+            found = nearest_exact(low, high)
+            if not found:
                 return None
-            guess.append(Fraction(int(rational[0].p), int(rational[0].q)))
-        region = self.zero.region
-        if not region.contains(*float_ends([(v, v) for v in guess])):
+            guess.append(found[0])
+            value = _number(found[0])
+            # A multiple of pi was found inside this enclosure; it is as good as its ends.
+            ends.append((low, high) if isinstance(value, PiMultiple) else (value, value))
+        if not self.zero.region.contains(*float_ends(ends)):
             return None
-        numbers = ExactNumbers(guess)
+        numbers = ExactNumbers([_number(v) for v in guess])
         try:
             values = self.program.evaluate(numbers.inputs, numbers)
         except ArithmeticError:

@@ -309,8 +309,9 @@ def _block_source(program: Lowered) -> tuple[str, dict[str, Any], int]:
             text.append(f"x{node[1]}")
             continue
         if node[0] == "const":
+            # An array of no dimension: NumPy converts a float anew at every call.
             text.append(f"c{k}")
-            scope[text[k]] = node[1]
+            scope[text[k]] = np.array(node[1])
             continue
         # An operation may overwrite an operand that nobody needs afterwards.
         free += {int(text[j][1:]) for j in operands(node)

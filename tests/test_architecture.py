@@ -21,8 +21,8 @@ ROWS = """
     waist         dynamics
     programs      graph reading printing blocks precise intervals linear program compiled cleared
     numerics      simulate undecided critical enclosure taylor certify
-    verdicts      forms location classify analysis analyze
-    surfaces      planes plots
+    verdicts      forms location classify analysis analyze planes
+    surfaces      plots
     entry         commandline __main__
 """
 ROW = {name: tuple(line.split()[1:]) for name, line in

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameanalysis.algebra import real_zeros
-from gameanalysis.exponentials import ExactNumbers, ExpSum
+from gameanalysis.exponentials import ExactNumbers, ExpSum, PiMultiple
 from gameanalysis.graph import Graph
 from gameanalysis.program import Program
 from gameanalysis.reading import Reader
@@ -119,7 +119,7 @@ def test_operations_that_leave_the_field_say_so():
         zero, one = numbers.constant(Fraction(0)), numbers.constant(Fraction(1))
         with pytest.raises(ZeroDivisionError):
             numbers.div(v, zero)
-        for call in (lambda: numbers.pi(), lambda: numbers.exp(numbers.exp(v)),
+        for call in (lambda: numbers.pow(numbers.pi(), 2), lambda: numbers.exp(numbers.exp(v)),
                      lambda: numbers.exp(numbers.exp(v) + 1), lambda: numbers.sin(v),
                      lambda: numbers.sqrt(v), lambda: numbers.powr(v, Fraction(1, 3)),
                      lambda: numbers.log(v), lambda: numbers.erf(v),
@@ -157,3 +157,29 @@ def test_programs_evaluate_exactly(a, b):
                              y: sp.Rational(b.numerator, b.denominator)})
     expected = 0 if sp.expand(exact) == 0 else int(mp.sign(sp.N(exact, 60)))
     assert numbers.sign(found) == expected
+
+
+def test_multiples_of_pi():
+    numbers = ExactNumbers([PiMultiple(Fraction(-1)), Fraction(0), PiMultiple(Fraction(3, 2))])
+    x, y, z = numbers.inputs
+    difference = numbers.sub(x, y)
+    assert numbers.sign(numbers.cos(difference) + 1) == 0 and not numbers.sin(difference).terms
+    assert numbers.sign(x) == -1 and numbers.sign(numbers.neg(x)) == 1
+    # cos(3 pi/2 - pi) = 0, sin(3 pi/2) = -1, tan(3 pi/4) = -1, 3/2 pi / -pi = -3/2
+    assert not numbers.cos(numbers.add(x, z)).terms
+    assert numbers.sign(numbers.sin(z) + 1) == 0
+    half = numbers.mul(numbers.constant(Fraction(1, 2)), z)
+    assert numbers.sign(numbers.tan(half) + 1) == 0
+    assert numbers.sign(numbers.div(z, x) * 2 + 3) == 0
+    assert numbers.sign(numbers.sin(numbers.div(numbers.pi(), numbers.constant(Fraction(6)))) * 2
+                        - 1) == 0
+    assert not numbers.add(x, numbers.pi()).terms
+    one = numbers.constant(Fraction(1))
+    for call in (lambda: numbers.add(x, one), lambda: numbers.mul(x, x),
+                 lambda: numbers.mul(x, numbers.exp(one)), lambda: numbers.exp(x),
+                 lambda: numbers.log(x), lambda: numbers.sin(one), lambda: numbers.tan(z),
+                 lambda: numbers.div(one, x), lambda: numbers.cos(numbers.mul(
+                     numbers.constant(Fraction(1, 3)), numbers.div(x, numbers.constant(
+                         Fraction(2)))))):
+        with pytest.raises(ArithmeticError):
+            call()
