@@ -25,10 +25,10 @@ import sympy as sp
 
 from .errors import GameError
 from .game import Game
-from .graph import Graph, determinant_and_adjugate
+from .graph import Graph
 from .reading import Reader
 
-__all__ = ["GameBlocks", "ResponseBlocks", "INLINE", "SINGULAR"]
+__all__ = ["determinant_and_adjugate", "GameBlocks", "ResponseBlocks", "INLINE", "SINGULAR"]
 
 #: Followers' systems up to this size are solved by determinants inside the program.
 INLINE = 3
@@ -170,3 +170,40 @@ class ResponseBlocks:
         response = self._response()
         return [g.sub(row[k], g.dot(row[n1:], response[k]))
                 for row in b.jacobian[:n1] for k in range(n1)]
+
+
+def determinant_and_adjugate(graph: Graph, matrix: Sequence[Sequence[int]]
+                             ) -> tuple[int, list[list[int]]]:
+    """Nodes of det(M) and adj(M), division-free, by memoised minors.
+
+    The number of products is about n 2^n: meant for n <= 6.  M adj(M) = det(M) I.
+    """
+    n = len(matrix)
+    memo: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
+
+    def minor(rows: tuple[int, ...], columns: tuple[int, ...]) -> int:
+        if not rows:
+            return graph.one
+        key = rows, columns
+        if key not in memo:
+            terms = []
+            for position, column in enumerate(columns):
+                entry = matrix[rows[0]][column]
+                if entry == graph.zero:
+                    continue
+                rest = columns[:position] + columns[position + 1:]
+                term = graph.mul(entry, minor(rows[1:], rest))
+                terms.append(graph.neg(term) if position % 2 else term)
+            memo[key] = graph.sum(terms)
+        return memo[key]
+
+    everything = tuple(range(n))
+    without = [everything[:k] + everything[k + 1:] for k in range(n)]
+    adjugate = []
+    for i in range(n):
+        row = []
+        for j in range(n):
+            cofactor = minor(without[j], without[i])
+            row.append(graph.neg(cofactor) if (i + j) % 2 else cofactor)
+        adjugate.append(row)
+    return minor(everything, everything), adjugate

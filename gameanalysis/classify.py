@@ -25,13 +25,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .blocks import determinant_and_adjugate
 from .compiled import CompiledGame, compile_game
 from .definiteness import (inertia, is_hyperbolic, is_positive_definite, is_singular, is_stable,
                            spectrum_inertia)
 from .errors import GameError
 from .forms import Forms, Matrices
 from .game import Game
-from .graph import determinant_and_adjugate
 from .location import Location
 from .minors import interval_sign
 from .precise import PreciseIntervals

@@ -10,12 +10,11 @@ are, so it can be searched across the singular set of M, and no zero near that s
 
 from __future__ import annotations
 
-from .blocks import SINGULAR, GameBlocks
+from .blocks import SINGULAR, GameBlocks, determinant_and_adjugate
 from .compiled import CompiledField
 from .dynamics import stackelberg_gradient
 from .errors import GameError
 from .game import Game
-from .graph import determinant_and_adjugate
 
 __all__ = ["ClearedField"]
 

@@ -38,6 +38,7 @@ __all__ = ["CompiledGame", "CompiledField", "compile_game", "compile_field"]
 Array = NDArray[np.float64]
 
 _FLOAT = np.dtype(np.float64)
+_array = np.array
 #: Constant entries of larger arrays are filled in instead of computed.
 _SMALL = 64
 
@@ -69,6 +70,8 @@ class _Bundle:
             nodes = list(slots)
         self.program = Program(graph, nodes, n_inputs)
         self._program_at = self.program.at
+        self._direct = (self.program.point if self._flat and self._template is None
+                        and self.program.is_printed else None)
 
     def __call__(self, x: Any) -> Array:
         """Values at one point or at any array of points."""
@@ -77,6 +80,11 @@ class _Bundle:
             x = points(x, self.n_inputs)
             if x.ndim > 1:
                 return self._many(x)
+        if self._direct is not None:
+            try:
+                return _array(self._direct(*x.tolist()))
+            except (ArithmeticError, ValueError):
+                pass                        # math raises there, NumPy does not
         values = self._program_at(x)
         if self._template is not None:
             out = self._template.copy()

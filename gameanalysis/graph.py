@@ -30,7 +30,7 @@ from fractions import Fraction
 
 from .errors import UnsupportedFunction
 
-__all__ = ["Graph", "Node", "UNARY", "determinant_and_adjugate"]
+__all__ = ["Graph", "Node", "UNARY"]
 
 Node = tuple
 
@@ -57,6 +57,7 @@ class Graph:
         self.nodes: list[Node] = []
         self.support: list[int] = []
         self._index: dict[Node, int] = {}
+        self._units: set[int] = set()
         self.n_variables = n_variables
         self.variables = [self._node(("var", i), 1 << i) for i in range(n_variables)]
         self.zero, self.one = self.constant(0), self.constant(1)
@@ -101,7 +102,30 @@ class Graph:
             return self.neg(self._scaled(-coefficient, index))
         if coefficient == 1:
             return index
+        if index == self.one:
+            return self.constant(coefficient)
         return self._node(("mul", self.constant(coefficient), index), self.support[index])
+
+    def _unit(self, index: int) -> tuple[int, int]:
+        """A node as (rest, product of exponentials), the latter -1 if there is none."""
+        if index in self._units:
+            return self.one, index
+        node = self.nodes[index]
+        if node[0] == "mul":
+            if node[2] in self._units:
+                return node[1], node[2]
+            if node[1] in self._units:
+                return node[2], node[1]
+        return index, -1
+
+    def _times_unit(self, rest: int, unit: int) -> int:
+        """rest times a product of exponentials, which stays outermost but for constants."""
+        coefficient, rest = self._coefficient(rest)
+        if rest < 0 or rest == self.one:
+            return self._scaled(coefficient, unit)
+        return self._scaled(coefficient, self._node(
+            ("mul", min(rest, unit), max(rest, unit)),
+            self.support[rest] | self.support[unit]))
 
     def add(self, a: int, b: int) -> int:
         """The sum of two nodes."""
@@ -117,6 +141,11 @@ class Graph:
         cb, rb = self._split(b)
         if ra == rb:
             return self._scaled(ca + cb, ra)
+        (sa, ua), (sb, ub) = self._unit(ra), self._unit(rb)
+        if ua == ub >= 0:
+            return self._times_unit(self.add(self._scaled(ca, sa), self._scaled(cb, sb)), ua)
+        if abs(ca) == abs(cb) != 1:
+            return self._scaled(ca, self.add(ra, rb) if ca == cb else self.sub(ra, rb))
         if cb < 0:
             return self.sub(a, self._scaled(-cb, rb))
         if ca < 0:
@@ -138,6 +167,11 @@ class Graph:
         cb, rb = self._split(b)
         if ra == rb:
             return self._scaled(ca - cb, ra)
+        (sa, ua), (sb, ub) = self._unit(ra), self._unit(rb)
+        if ua == ub >= 0:
+            return self._times_unit(self.sub(self._scaled(ca, sa), self._scaled(cb, sb)), ua)
+        if abs(ca) == abs(cb) != 1:
+            return self._scaled(ca, self.sub(ra, rb) if ca == cb else self.add(ra, rb))
         if cb < 0:
             return self.add(a, self._scaled(-cb, rb))
         if ca < 0:
@@ -167,14 +201,21 @@ class Graph:
             rest = rb if ra < 0 else ra
             product = ca * cb
             return self.constant(product) if rest < 0 else self._scaled(product, rest)
-        (base_a, na), (base_b, nb) = self._base(ra), self._base(rb)
+        (sa, ua), (sb, ub) = self._unit(ra), self._unit(rb)
+        if ua < 0 and ub < 0:
+            return self._scaled(ca * cb, self._product(ra, rb))
+        unit = max(ua, ub)
+        if ua >= 0 and ub >= 0:
+            unit = self._product(ua, ub)
+            self._units.add(unit)
+        return self._scaled(ca * cb, self._times_unit(self.mul(sa, sb), unit))
+
+    def _product(self, a: int, b: int) -> int:
+        """The product of two nodes without coefficients."""
+        (base_a, na), (base_b, nb) = self._base(a), self._base(b)
         if base_a == base_b:
-            rest = self.pow(base_a, na + nb)
-        else:
-            if ra > rb:
-                ra, rb = rb, ra
-            rest = self._node(("mul", ra, rb), self.support[ra] | self.support[rb])
-        return self._scaled(ca * cb, rest)
+            return self.pow(base_a, na + nb)
+        return self._node(("mul", min(a, b), max(a, b)), self.support[a] | self.support[b])
 
     def _coefficient(self, index: int) -> tuple[int | Fraction, int]:
         """As `_split`, with rest -1 for a pure constant."""
@@ -197,6 +238,12 @@ class Graph:
             return self.zero
         cb, rb = self._split(b)
         numerator = self.one if ra < 0 else ra
+        (sa, ua), (sb, ub) = self._unit(numerator), self._unit(rb)
+        if ua == ub >= 0:
+            # exp is nowhere zero, so it cancels.
+            return self.div(self._scaled(ca, sa), self._scaled(cb, sb))
+        if ua >= 0:
+            return self._times_unit(self.div(self._scaled(ca, sa), b), ua)
         quotient = self._node(("div", numerator, rb),
                               self.support[numerator] | self.support[rb])
         return self._scaled(Fraction(ca) / cb, quotient)
@@ -219,8 +266,14 @@ class Graph:
         if coefficient < 0:
             power = self.pow(rest, n)
             return self.neg(power) if n % 2 else power
+        rest, unit = self._unit(a)
+        if unit >= 0 and rest != self.one:
+            return self.mul(self.pow(rest, n), self.pow(unit, n))
         base, m = self._base(a)
-        return self._node(("pow", base, m * n), self.support[base])
+        power = self._node(("pow", base, m * n), self.support[base])
+        if unit >= 0:
+            self._units.add(power)
+        return power
 
     def power(self, a: int, q: Fraction) -> int:
         """A node to a rational power; real, so ``a >= 0`` unless q is an integer."""
@@ -246,7 +299,10 @@ class Graph:
             if coefficient < 0:
                 flipped = self.apply(name, self.neg(a))
                 return flipped if name in _EVEN else self.neg(flipped)
-        return self._node((name, a), self.support[a])
+        index = self._node((name, a), self.support[a])
+        if name == "exp":
+            self._units.add(index)
+        return index
 
     def sum(self, terms: Sequence[int]) -> int:
         """A sum as a balanced tree, so that long sums stay shallow."""
@@ -432,40 +488,3 @@ def operands(node: Node) -> tuple[int, ...]:
     if operation in _BINARY:
         return node[1], node[2]
     return () if operation in ("var", "const", "pi") else (node[1],)
-
-
-def determinant_and_adjugate(graph: Graph, matrix: Sequence[Sequence[int]]
-                             ) -> tuple[int, list[list[int]]]:
-    """Nodes of det(M) and adj(M), division-free, by memoised minors.
-
-    The number of products is about n 2^n: meant for n <= 6.  M adj(M) = det(M) I.
-    """
-    n = len(matrix)
-    memo: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
-
-    def minor(rows: tuple[int, ...], columns: tuple[int, ...]) -> int:
-        if not rows:
-            return graph.one
-        key = rows, columns
-        if key not in memo:
-            terms = []
-            for position, column in enumerate(columns):
-                entry = matrix[rows[0]][column]
-                if entry == graph.zero:
-                    continue
-                rest = columns[:position] + columns[position + 1:]
-                term = graph.mul(entry, minor(rows[1:], rest))
-                terms.append(graph.neg(term) if position % 2 else term)
-            memo[key] = graph.sum(terms)
-        return memo[key]
-
-    everything = tuple(range(n))
-    without = [everything[:k] + everything[k + 1:] for k in range(n)]
-    adjugate = []
-    for i in range(n):
-        row = []
-        for j in range(n):
-            cofactor = minor(without[j], without[i])
-            row.append(graph.neg(cofactor) if (i + j) % 2 else cofactor)
-        adjugate.append(row)
-    return minor(everything, everything), adjugate

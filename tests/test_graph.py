@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from running_error import DIGITS, OutOfRange, Running, inputs
 
 from gameanalysis.errors import GameError, UnsupportedFunction
-from gameanalysis.graph import UNARY, Graph, determinant_and_adjugate
+from gameanalysis.blocks import determinant_and_adjugate
+from gameanalysis.graph import UNARY, Graph
 from gameanalysis.program import Program, Rationals
 from gameanalysis.reading import Reader
 
