@@ -18,21 +18,21 @@ from __future__ import annotations
 __version__ = "0.1.0"
 
 from . import catalog, parsing
-from .analysis import Analysis
-from .analyze import analyze, classify
-from .certify import Certificate, certify
-from .classify import CriticalPoint
-from .compiled import CompiledField, CompiledGame, compile_field, compile_game
-from .critical import Candidates, find_critical_points
-from .derivatives import (follower_jacobian, game_gradient, game_jacobian, hessian_block,
-                          implicit_derivative, schur_complement, stackelberg_jacobian,
-                          total_derivative, total_hessian)
+from .declaration.game import Game, Player, zero_sum
 from .dynamics import GameField, VectorField, simultaneous_gradient, stackelberg_gradient
 from .errors import BoxError, GameError, ParseError, ShapeError, UnsupportedFunction
-from .game import Game, Player, zero_sum
-from .simulate import Outcome, Trajectory, iterate
+from .exact.derivatives import (follower_jacobian, game_gradient, game_jacobian, hessian_block,
+                                implicit_derivative, schur_complement, stackelberg_jacobian,
+                                total_derivative, total_hessian)
+from .numerics.certify import Certificate, certify
+from .numerics.critical import Candidates, find_critical_points
+from .numerics.simulate import Outcome, Trajectory, iterate
+from .numerics.undecided import Reason, Undecided
+from .programs.compiled import CompiledField, CompiledGame, compile_field, compile_game
 from .truth import Truth
-from .undecided import Reason, Undecided
+from .verdicts.analysis import Analysis
+from .verdicts.analyze import analyze, classify
+from .verdicts.classify import CriticalPoint
 
 __all__ = [
     "Analysis", "BoxError", "Candidates", "Certificate", "CompiledField", "CompiledGame",

@@ -22,16 +22,16 @@ from typing import Any
 import sympy as sp
 
 from . import catalog
-from .analysis import Analysis
-from .analyze import analyze
 from .commandline import (EPILOG, Box, Parser, WrongInput, add_arguments, game_and_box, marked,
                           no_game, plain)
-from .entries import FACTS, Entry
+from .declaration.entries import FACTS, Entry
+from .declaration.game import Game
+from .declaration.scanning import shown
 from .errors import BoxError, GameError, ShapeError
-from .game import Game
-from .scanning import shown
 from .tables import text_table
 from .truth import Truth
+from .verdicts.analysis import Analysis
+from .verdicts.analyze import analyze
 
 __all__ = ["main"]
 
@@ -183,7 +183,7 @@ def _check_picture(path: str, game: Game) -> None:
     if len(game.variables) != 2:
         raise WrongInput(f"a picture shows a game in two variables, and this one has "
                          f"{len(game.variables)}")
-    import matplotlib                           # takes long: only where it is needed
+    import matplotlib  # takes long: only where it is needed
     matplotlib.use("Agg")
     from matplotlib.backend_bases import FigureCanvasBase
     kinds = sorted(FigureCanvasBase.get_supported_filetypes())

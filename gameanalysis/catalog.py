@@ -22,18 +22,19 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 
-from . import matrix_games, separating
-from .entries import (FIEZ_2019, FIEZ_2020, FIEZ_RATLIFF_2021, LINEAR, Entry, KnownPoint, at,
-                      entry)
+from .declaration import matrix_games, separating
+from .declaration.entries import (FIEZ_2019, FIEZ_2020, FIEZ_RATLIFF_2021, LINEAR, Entry,
+                                  KnownPoint, at, entry)
+from .declaration.game import Game, Number, Player, exact, zero_sum
+from .declaration.matrix_games import (iterated_prisoners_dilemma, matching_pennies,
+                                       prisoners_dilemma, rock_paper_scissors, softmax_bimatrix)
+from .declaration.separating import (bilinear, dse_not_nash, dse_unstable,
+                                     dse_unstable_general_sum, jin_centre, jin_cosine,
+                                     nash_not_dse_general_sum, nash_unstable_general_sum,
+                                     non_normal, realizable, schur_not_total_hessian,
+                                     schur_off_curve, stable_neither, stable_not_dse_general_sum,
+                                     tandem, tau_star_2)
 from .errors import GameError
-from .game import Game, Number, Player, exact, zero_sum
-from .matrix_games import (iterated_prisoners_dilemma, matching_pennies, prisoners_dilemma,
-                           rock_paper_scissors, softmax_bimatrix)
-from .separating import (bilinear, dse_not_nash, dse_unstable, dse_unstable_general_sum,
-                         jin_centre, jin_cosine, nash_not_dse_general_sum,
-                         nash_unstable_general_sum, non_normal, realizable,
-                         schur_not_total_hessian, schur_off_curve, stable_neither,
-                         stable_not_dse_general_sum, tandem, tau_star_2)
 
 __all__ = [
     "Entry", "KnownPoint", "game", "info", "names",

@@ -18,9 +18,9 @@ from typing import NoReturn
 import sympy as sp
 
 from . import catalog, parsing
+from .declaration.game import Game, Player, zero_sum
+from .declaration.scanning import check_name, shown
 from .errors import ParseError
-from .game import Game, Player, zero_sum
-from .scanning import check_name, shown
 
 __all__ = ["EPILOG", "Box", "Parser", "WrongInput", "add_arguments", "game_and_box", "marked",
            "no_game", "plain"]

@@ -22,10 +22,10 @@ from typing import Any
 
 import sympy as sp
 
-from .derivatives import (game_gradient, game_jacobian, jacobian, ratio, regularisation,
-                          stackelberg_jacobian, total_derivative)
+from .declaration.game import Game, Number, Player, exact, has_period
 from .errors import GameError, UnsupportedFunction
-from .game import Game, Number, Player, exact, has_period
+from .exact.derivatives import (game_gradient, game_jacobian, jacobian, ratio, regularisation,
+                                stackelberg_jacobian, total_derivative)
 
 __all__ = ["VectorField", "GameField", "simultaneous_gradient", "stackelberg_gradient"]
 
@@ -158,7 +158,7 @@ class GameField(VectorField):
     eta : the regularisation of D22 f2, >= 0 (Stackelberg only).
 
     >>> x, y = sp.symbols("x y", real=True)
-    >>> from gameanalysis.game import zero_sum
+    >>> from gameanalysis.declaration.game import zero_sum
     >>> GameField(zero_sum(x*y - y**2, x, y), "simultaneous").expressions
     (y, -x + 2*y)
     """
@@ -245,7 +245,7 @@ def simultaneous_gradient(game: Game) -> GameField:
     simultaneous gradient play.  Every number of players is covered.
 
     >>> x, y = sp.symbols("x y", real=True)
-    >>> from gameanalysis.game import zero_sum
+    >>> from gameanalysis.declaration.game import zero_sum
     >>> simultaneous_gradient(zero_sum(x*y - y**2/2, x, y)).expressions
     (y, -x + y)
     """
@@ -267,7 +267,7 @@ def stackelberg_gradient(game: Game, tau: Number = 1, eta: Number = 0) -> GameFi
     everywhere raises when ``.expressions`` or ``.jacobian`` are asked for.
 
     >>> x, y = sp.symbols("x y", real=True)
-    >>> from gameanalysis.game import zero_sum
+    >>> from gameanalysis.declaration.game import zero_sum
     >>> stackelberg_gradient(zero_sum(x*y - y**2/2, x, y), tau=2).expressions
     (x, -2*x + 2*y)
     """

@@ -38,10 +38,10 @@ from typing import Any, Union
 
 import sympy as sp
 
+from .declaration.formulas import build
+from .declaration.game import Game, Player, zero_sum
+from .declaration.scanning import Source, check_name, shown
 from .errors import GameError, ParseError
-from .formulas import build
-from .game import Game, Player, zero_sum
-from .scanning import Source, check_name, shown
 
 __all__ = ["GameFile", "assignment", "expression", "load", "read", "read_text"]
 

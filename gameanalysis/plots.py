@@ -37,15 +37,15 @@ from matplotlib.patheffects import Normal, withStroke
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 from numpy.typing import NDArray
 
-from .analysis import Analysis
-from .analyze import analyze
-from .classify import CriticalPoint
+from .declaration.game import Game
 from .dynamics import GameField, VectorField, stackelberg_gradient
 from .errors import BoxError, GameError, ShapeError
-from .game import Game
-from .planes import (Plane, beside_a_change, determinant, directions, field_of, heading, images,
-                     nullcline_values, plane_of, wrapped)
-from .simulate import Trajectory
+from .numerics.simulate import Trajectory
+from .verdicts.analysis import Analysis
+from .verdicts.analyze import analyze
+from .verdicts.classify import CriticalPoint
+from .verdicts.planes import (Plane, beside_a_change, determinant, directions, field_of, heading,
+                              images, nullcline_values, plane_of, wrapped)
 
 __all__ = ["LAYERS", "MARKERS", "Portrait", "field", "legend", "nullclines", "phase_portrait",
            "point_class", "points", "singular_set", "trajectories"]
@@ -212,7 +212,7 @@ def point_class(point: CriticalPoint) -> str:
     """The key of `MARKERS` for a critical point: its label in the words of a legend.
 
     >>> import sympy as sp
-    >>> from gameanalysis.game import zero_sum
+    >>> from gameanalysis.declaration.game import zero_sum
     >>> x, y = sp.symbols("x y", real=True)
     >>> point_class(analyze(zero_sum(x*y - y**2/2, x, y), [(-1, 1), (-1, 1)])[0])
     'DSE, not DNE'
@@ -347,7 +347,7 @@ def phase_portrait(game: Source, box: Any = None, *, analysis: Analysis | None =
     Raises `GameError`, `BoxError` or `ShapeError` for what does not fit.
 
     >>> import sympy as sp
-    >>> from gameanalysis.game import zero_sum
+    >>> from gameanalysis.declaration.game import zero_sum
     >>> x, y = sp.symbols("x y", real=True)
     >>> phase_portrait(zero_sum(x*y - y**2/2, x, y), [(-1, 1), (-1, 1)], layers=["points"])
     Portrait with the artists points (1)

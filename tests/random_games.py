@@ -13,6 +13,9 @@ Many players, even costs.  f_p(z) = Q_p(q), q_i = (z_i - c_i)^2, Q_p quadratic: 
 gradient is 2 (z_i - c_i) g_i(q) with affine g, so each set of indices with z_i = c_i
 leaves a linear system.  J is similar to a rational matrix.
 
+Transcendental costs.  Newton's method from random starts finds some zeros, each of which
+must be listed or lie in an undecided box; classes are compared in floats.
+
 A known jet.  Costs with a prescribed Taylor polynomial of degree two (and more) at a
 rational point: one zero is known, and everything about it.
 """
@@ -21,12 +24,14 @@ from __future__ import annotations
 
 import itertools
 import random
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
+import numpy as np
 import sympy as sp
 from sympy.polys.domains import QQ
 from sympy.polys.rings import ring
@@ -59,7 +64,7 @@ class KnownGame:
 
     def play(self):
         """The same as a `Game`, and its box as SymPy numbers."""
-        from gameanalysis.game import Game, Player
+        from gameanalysis.declaration.game import Game, Player
         game = Game(*(Player(c, a) for c, a in zip(self.costs, self.actions)), name=self.name)
         return game, [tuple(sp.Rational(e.numerator, e.denominator) for e in side)
                       for side in self.box]
@@ -660,3 +665,69 @@ def rational_facts(costs, sizes, z, at, of) -> dict:
     facts["degenerate"] = singular or jacobian[sizes[0]:, sizes[0]:].det() == 0
     facts["singular"] = singular
     return facts
+
+
+# -- transcendental costs: some zeros, by Newton's method ------------------------
+
+def wild_costs(rng: random.Random) -> tuple[sp.Expr, sp.Expr]:
+    """Two costs made of elementary functions, some with edges of their domain in reach."""
+    def affine() -> sp.Expr:
+        a, b, c = (sp.Rational(rng.randint(-6, 6), rng.choice((2, 3, 4))) for _ in range(3))
+        return a * _x + b * _y + rng.choice((0, 0, c)) * _x * _y
+
+    def term() -> sp.Expr:
+        a, q = affine(), 1 + affine()**2
+        kinds = (sp.sin(a), sp.cos(a), sp.exp(a / 4), sp.tanh(a), sp.atan(a), sp.log(q),
+                 sp.sqrt(q), _x * _y, _x**2, _y**2, a**3,
+                 rng.choice((sp.log(a + 3), sp.sqrt(a + 3), 1 / (a + 3), sp.tan(a), sp.erf(a),
+                             sp.asin(a / 5), sp.acosh(a + 2), sp.sinh(a), sp.cosh(a),
+                             sp.asinh(a), (a + 4)**sp.Rational(4, 3))))
+        return sp.Rational(rng.randint(-6, 6), rng.choice((1, 2, 3))) * rng.choice(kinds)
+    f = sum((term() for _ in range(rng.randint(2, 4))), _x * _y)
+    if rng.random() < 0.5:
+        return f, -f
+    return f, sum((term() for _ in range(rng.randint(2, 4))), _y**2)
+
+
+def omega_s(f: sp.Expr, g: sp.Expr) -> list[sp.Expr]:
+    """The Stackelberg gradient of two scalar players."""
+    return [f.diff(_x) - f.diff(_y) * g.diff(_x, _y) / g.diff(_y, 2), g.diff(_y)]
+
+
+def numeric(expressions):
+    """A function of x and y; NaN where an expression is not real and finite."""
+    function = sp.lambdify((_x, _y), expressions, "numpy")
+
+    def at(point) -> np.ndarray:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                values = np.array(function(*point), dtype=complex)
+            except (ArithmeticError, TypeError, ValueError):
+                return np.full(np.shape(expressions), np.nan)
+        return np.where(np.isfinite(values) & (values.imag == 0), values.real, np.nan)
+    return at
+
+
+def newton_zeros(field: list[sp.Expr], box: Sequence[tuple[float, float]], seed: int,
+                 n_starts: int = 40) -> list[np.ndarray]:
+    """Well-conditioned zeros strictly inside a box, from random starts."""
+    value, slope = numeric(field), numeric(sp.Matrix(field).jacobian((_x, _y)).tolist())
+    rng = np.random.default_rng(seed)
+    zeros: list[np.ndarray] = []
+    for _ in range(n_starts):
+        point = np.array([rng.uniform(*side) for side in box])
+        for _ in range(40):
+            residual, jacobian = value(point), slope(point)
+            if not (np.isfinite(jacobian).all() and np.isfinite(residual).all()) \
+                    or np.linalg.cond(jacobian) > 1e6:
+                break
+            step = np.linalg.solve(jacobian, residual)
+            point = point - step * min(1, 1 / max(np.abs(step).max(), 1e-300))
+            if np.abs(step).max() < 1e-13:
+                inside = all(a + 1e-6 < v < b - 1e-6 for v, (a, b) in zip(point, box))
+                if inside and np.abs(residual).max() < 1e-10 and all(
+                        np.abs(point - other).max() > 1e-8 for other in zeros):
+                    zeros.append(point)
+                break
+    return zeros

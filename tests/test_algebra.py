@@ -16,11 +16,11 @@ import sympy as sp
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from gameanalysis import algebra, macaulay, univariate
-from gameanalysis.algebra import (NotZeroDimensional, TooLarge, positive_dimensional_part,
-                                  real_zeros)
-from gameanalysis.exactness import is_exact_zero, nearest_exact
-from gameanalysis.reduction import definite_sign, reduce_system
+from gameanalysis.exact import algebra, macaulay, univariate
+from gameanalysis.exact.algebra import (NotZeroDimensional, TooLarge, positive_dimensional_part,
+                                        real_zeros)
+from gameanalysis.exact.exactness import is_exact_zero, nearest_exact
+from gameanalysis.exact.reduction import definite_sign, reduce_system
 
 x, y, z, w = V = sp.symbols("x y z w", real=True)
 few = settings(max_examples=25, deadline=None)

@@ -14,11 +14,11 @@ import sympy as sp
 import thorough_games
 
 from gameanalysis import catalog
-from gameanalysis.analyze import analyze
+from gameanalysis.declaration.game import Game, Player, zero_sum
 from gameanalysis.errors import BoxError, GameError
-from gameanalysis.game import Game, Player, zero_sum
+from gameanalysis.numerics.undecided import Reason
 from gameanalysis.truth import Truth
-from gameanalysis.undecided import Reason
+from gameanalysis.verdicts.analyze import analyze
 
 YES, NO, UNDECIDED = Truth.YES, Truth.NO, Truth.UNDECIDED
 x, y, z = sp.symbols("x y z", real=True)
@@ -73,6 +73,59 @@ def test_even_games_in_six_variables():
         known = random_games.even_game(rng, sizes, len(sizes) == 2)
         game, box = known.play()
         random_games.compare(analyze(game, box), known)
+
+
+WILD_BOX = [(-2, 3), (-3, 2)]
+
+
+def check_wild_game(seed, max_boxes):
+    """How many zeros were found by Newton's method: all listed or left open, once."""
+    rng = random.Random(seed)
+    f, g = random_games.wild_costs(rng)
+    of = rng.choice(("simultaneous", "stackelberg"))
+    if sp.expand(g.diff(y, 2)) == 0:
+        of = "simultaneous"
+    field = [f.diff(x), g.diff(y)] if of == "simultaneous" else random_games.omega_s(f, g)
+    result = analyze(Game(Player(f, x), Player(g, y)), WILD_BOX, of, max_boxes=max_boxes)
+    defined = random_games.numeric([f, g])
+    zeros = [place for place in random_games.newton_zeros(field, WILD_BOX, seed)
+             if np.isfinite(defined(place)).all()]
+    for place in zeros:
+        near = [p for p in result if np.abs(p.x - place).max() < 1e-7]
+        opened = any((place >= u.low - 1e-9).all() and (place <= u.high + 1e-9).all()
+                     for u in result.undecided)
+        assert len(near) == 1 or (opened and not near), (seed, of, f, g, place)
+    second = random_games.numeric([f.diff(x, 2), f.diff(x, y), g.diff(x, y), g.diff(y, 2)])
+    value, slopes = random_games.numeric(field), random_games.numeric(
+        sp.Matrix(field).jacobian((x, y)).tolist())
+    for point in result:
+        assert np.isfinite(defined(point.x)).all() and np.abs(value(point.x)).max() < 1e-6
+        a, b, c, d = second(point.x)
+        margin = 1e-5 * (1 + abs(a) + abs(b) + abs(c) + abs(d))**2
+        if of == "simultaneous":
+            same(point.differential_nash, [a, d], margin)
+            same(point.stable["simultaneous"], [a + d, a * d - b * c], margin)
+        else:
+            (p, q), (r, s) = slopes(point.x)
+            same(point.stable["stackelberg"], [p + s, p * s - q * r], margin)
+            same(point.differential_stackelberg, [s, (p * s - q * r) * s], margin)
+    return len(zeros)
+
+
+def same(truth, values, margin):
+    """Compare "all positive" with a Truth where no value is near zero."""
+    if truth is not UNDECIDED and min(map(abs, values)) > margin:
+        assert truth is Truth.of(min(values) > 0)
+
+
+def test_no_zero_of_a_transcendental_game_is_lost():
+    assert sum(check_wild_game(seed, 4000) for seed in range(12)) > 10
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("start", range(100, 400, 50))
+def test_no_zero_of_many_transcendental_games_is_lost(start):
+    assert sum(check_wild_game(seed, 40_000) for seed in range(start, start + 50)) > 50
 
 
 def test_the_oracle_knows_figure_1():

@@ -39,9 +39,12 @@ NO_GAMES = {"Game", "Player", "zero_sum"}
 EVERYWHERE = {"sympy", "mpmath", "numpy", "scipy"}
 ONLY = {"plots": {"matplotlib"}, "__main__": {"matplotlib"}, "analysis": {"pandas"}}
 
-SOURCES = {path.stem: path.read_text(encoding="utf-8")
-           for path in sorted(PACKAGE.glob("*.py"))}
-MODULES = [name for name in SOURCES if name != "__init__"]
+FILES = {path.stem: path for path in sorted(PACKAGE.rglob("*.py")) if path.stem != "__init__"}
+SOURCES = {name: path.read_text(encoding="utf-8") for name, path in FILES.items()}
+MODULES = list(SOURCES)
+
+# What users and every row need lies at the top; each other row has a folder of its name.
+TOP = {"parsing", "catalog", *ROW["base"], *ROW["waist"], *ROW["surfaces"], *ROW["entry"]}
 
 
 def imports(module):
@@ -51,24 +54,34 @@ def imports(module):
             for alias in node.names:
                 head, *tail = alias.name.split(".")
                 inside = head == "gameanalysis"
-                yield ((tail or ["__init__"])[0] if inside else None,
+                yield ((tail or ["__init__"])[-1] if inside else None,
                        None if inside else head, ())
         elif isinstance(node, ast.ImportFrom):
-            head, *tail = (node.module or "").split(".")
+            path = (node.module or "").split(".")
             names = tuple(alias.name for alias in node.names)
-            if not node.level and head != "gameanalysis":
-                yield None, head, names
-                continue
-            path = [head, *tail] if node.level and head else tail
-            if path:
-                yield path[0], None, names
-            else:                                    # from . import a, b
+            if not node.level and path[0] != "gameanalysis":
+                yield None, path[0], names
+            elif path[-1] in SOURCES:
+                yield path[-1], None, names
+            else:                                    # from .declaration import a, b
                 for name in names:
                     yield (name if name in SOURCES else "__init__"), None, ()
 
 
 def test_every_module_has_its_place():
     assert sorted(ORDER) == sorted(MODULES)
+    for row, modules in ROW.items():
+        for module in modules:
+            folder = PACKAGE if module in TOP else PACKAGE / row
+            assert FILES[module].parent == folder
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("__init__.py")),
+                         ids=lambda path: path.parent.name)
+def test_folders_say_what_they_hold_and_import_nothing(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree)
+    assert path.parent == PACKAGE or len(tree.body) == 1
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from scipy.optimize import least_squares, root
 
 from gameanalysis import catalog
-from gameanalysis.entries import FACTS, LINEAR, at, entry
+from gameanalysis.declaration.entries import FACTS, LINEAR, at, entry
+from gameanalysis.declaration.game import Game
 from gameanalysis.errors import GameError
-from gameanalysis.game import Game
 from gameanalysis.truth import Truth
 
 DIGITS = 40

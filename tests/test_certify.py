@@ -10,15 +10,15 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameanalysis.certify import Certificate, certify
-from gameanalysis.compiled import compile_field
-from gameanalysis.critical import find_critical_points
 from gameanalysis.dynamics import VectorField
-from gameanalysis.enclosure import Region, System, Zero, float_ends
 from gameanalysis.errors import BoxError
-from gameanalysis.precise import NoEnclosure
+from gameanalysis.numerics.certify import Certificate, certify
+from gameanalysis.numerics.critical import find_critical_points
+from gameanalysis.numerics.enclosure import Region, System, Zero, float_ends
+from gameanalysis.numerics.undecided import Reason, Undecided, merge
+from gameanalysis.programs.compiled import compile_field
+from gameanalysis.programs.precise import NoEnclosure
 from gameanalysis.truth import Truth
-from gameanalysis.undecided import Reason, Undecided, merge
 
 x, y, z = sp.symbols("x y z", real=True)
 

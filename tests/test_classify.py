@@ -14,14 +14,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gameanalysis import catalog
-from gameanalysis.analyze import analyze, classify
-from gameanalysis.classify import Classifier, CriticalPoint
+from gameanalysis.declaration.game import Game, Player, zero_sum
 from gameanalysis.errors import BoxError, GameError
-from gameanalysis.forms import Forms, Matrices
-from gameanalysis.game import Game, Player, zero_sum
-from gameanalysis.location import FloatLocation, RationalLocation
-from gameanalysis.minors import exact_sign
+from gameanalysis.exact.minors import exact_sign
 from gameanalysis.truth import Truth
+from gameanalysis.verdicts.analyze import analyze, classify
+from gameanalysis.verdicts.classify import Classifier, CriticalPoint
+from gameanalysis.verdicts.forms import Forms, Matrices
+from gameanalysis.verdicts.location import FloatLocation, RationalLocation
 
 YES, NO, UNDECIDED = Truth.YES, Truth.NO, Truth.UNDECIDED
 x, y, z = sp.symbols("x y z", real=True)

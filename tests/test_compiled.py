@@ -11,14 +11,15 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameanalysis import blocks, catalog, program
-from gameanalysis.compiled import compile_field, compile_game
-from gameanalysis.derivatives import (game_gradient, game_jacobian, implicit_derivative,
-                                      schur_complement, stackelberg_jacobian,
-                                      total_derivative)
+from gameanalysis import catalog
+from gameanalysis.declaration.game import Game, Player, zero_sum
 from gameanalysis.dynamics import VectorField, simultaneous_gradient, stackelberg_gradient
 from gameanalysis.errors import GameError, ShapeError
-from gameanalysis.game import Game, Player, zero_sum
+from gameanalysis.exact.derivatives import (game_gradient, game_jacobian, implicit_derivative,
+                                            schur_complement, stackelberg_jacobian,
+                                            total_derivative)
+from gameanalysis.programs import blocks, program
+from gameanalysis.programs.compiled import compile_field, compile_game
 
 x, y, z = sp.symbols("x y z", real=True)
 x1, x2, y1, y2, y3, z1, z2 = sp.symbols("x1 x2 y1 y2 y3 z1 z2", real=True)
@@ -235,7 +236,7 @@ def test_both_ways_to_solve_for_the_response_agree(name, monkeypatch):
     results = []
     for inline in (0, 6):
         # compiled has its own name for the limit
-        monkeypatch.setattr("gameanalysis.compiled.INLINE", inline)
+        monkeypatch.setattr("gameanalysis.programs.compiled.INLINE", inline)
         assert blocks.INLINE == 3
         game, field = compile_game(GAMES[name]), compile_field(
             stackelberg_gradient(GAMES[name], tau=3, eta=sp.Rational(1, 2)))
@@ -253,7 +254,7 @@ def test_levels_and_templates_agree_with_printed_programs(name, monkeypatch):
     points = sample(name, 7)
     printed = [getattr(compile_game(GAMES[name]), method)(points) for method in METHODS]
     monkeypatch.setattr(program, "PRINTED", 0)
-    monkeypatch.setattr("gameanalysis.compiled._SMALL", 0)
+    monkeypatch.setattr("gameanalysis.programs.compiled._SMALL", 0)
     compiled = compile_game(GAMES[name])
     for method, expected in zip(METHODS, printed):
         values = getattr(compiled, method)(points)
@@ -266,7 +267,7 @@ def test_levels_and_templates_agree_with_printed_programs(name, monkeypatch):
 
 @pytest.mark.parametrize("inline", [3, 0])
 def test_a_singular_response_is_not_finite_and_harms_nobody(inline, monkeypatch):
-    monkeypatch.setattr("gameanalysis.compiled.INLINE", inline)
+    monkeypatch.setattr("gameanalysis.programs.compiled.INLINE", inline)
     game = zero_sum(x**2 + x*y - y**3/3, x, y)            # D22 f2 = 2 y
     compiled = compile_game(game)
     points = np.array([[0.5, 1.0], [0.5, 0.0], [0.25, -2.0]])

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from gameanalysis.compiled import compile_field
-from gameanalysis.critical import Candidates, find_critical_points, float_box, newton
 from gameanalysis.dynamics import VectorField
 from gameanalysis.errors import BoxError
+from gameanalysis.numerics.critical import Candidates, find_critical_points, float_box, newton
+from gameanalysis.programs.compiled import compile_field
 
 x, y = sp.symbols("x y", real=True)
 

@@ -14,14 +14,15 @@ import mpmath
 import numpy as np
 import pytest
 import sympy as sp
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from gameanalysis import definiteness
-from gameanalysis.definiteness import (
-    inertia, is_hyperbolic, is_positive_definite, is_singular, is_stable,
-    n_real_eigenvalues, spectrum_inertia)
 from gameanalysis.errors import ShapeError
-from gameanalysis.minors import characteristic_polynomial, determinant_sign, interval_sign
+from gameanalysis.exact import definiteness
+from gameanalysis.exact.definiteness import (inertia, is_hyperbolic, is_positive_definite,
+                                             is_singular, is_stable, n_real_eigenvalues,
+                                             spectrum_inertia)
+from gameanalysis.exact.minors import characteristic_polynomial, determinant_sign, interval_sign
 from gameanalysis.truth import Truth
 
 iv = mpmath.iv

@@ -6,12 +6,12 @@ import sympy as sp
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gameanalysis.derivatives import (follower_jacobian, game_gradient, game_jacobian,
-                                      hessian_block, implicit_derivative, ratio,
-                                      regularisation, schur_complement,
-                                      stackelberg_jacobian, total_derivative, total_hessian)
+from gameanalysis.declaration.game import Game, Player, zero_sum
 from gameanalysis.errors import GameError, UnsupportedFunction
-from gameanalysis.game import Game, Player, zero_sum
+from gameanalysis.exact.derivatives import (follower_jacobian, game_gradient, game_jacobian,
+                                            hessian_block, implicit_derivative, ratio,
+                                            regularisation, schur_complement, stackelberg_jacobian,
+                                            total_derivative, total_hessian)
 
 x, y, z = sp.symbols("x y z", real=True)
 x1, x2, y1, y2 = sp.symbols("x1 x2 y1 y2", real=True)

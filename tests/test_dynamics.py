@@ -7,10 +7,10 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gameanalysis.declaration.game import Game, Player, zero_sum
 from gameanalysis.dynamics import (GameField, VectorField, simultaneous_gradient,
                                    stackelberg_gradient)
 from gameanalysis.errors import GameError, UnsupportedFunction
-from gameanalysis.game import Game, Player, zero_sum
 
 x, y, z = sp.symbols("x y z", real=True)
 a, b = sp.symbols("a b", real=True)

@@ -8,11 +8,11 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameanalysis.algebra import real_zeros
-from gameanalysis.exponentials import ExactNumbers, ExpSum, PiMultiple
-from gameanalysis.graph import Graph
-from gameanalysis.program import Program
-from gameanalysis.reading import Reader
+from gameanalysis.exact.algebra import real_zeros
+from gameanalysis.exact.exponentials import ExactNumbers, ExpSum, PiMultiple
+from gameanalysis.programs.graph import Graph
+from gameanalysis.programs.program import Program
+from gameanalysis.programs.reading import Reader
 
 x, y = sp.symbols("x y", real=True)
 fractions = st.fractions(min_value=-3, max_value=3, max_denominator=6)

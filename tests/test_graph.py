@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from running_error import DIGITS, OutOfRange, Running, inputs
 
 from gameanalysis.errors import GameError, UnsupportedFunction
-from gameanalysis.blocks import determinant_and_adjugate
-from gameanalysis.graph import UNARY, Graph
-from gameanalysis.program import Program, Rationals
-from gameanalysis.reading import Reader
+from gameanalysis.programs.blocks import determinant_and_adjugate
+from gameanalysis.programs.graph import UNARY, Graph
+from gameanalysis.programs.program import Program, Rationals
+from gameanalysis.programs.reading import Reader
 
 
 def reader(*symbols):

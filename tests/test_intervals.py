@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from mpmath.ctx_mp import MPContext
 
 from gameanalysis.errors import UnsupportedFunction
-from gameanalysis.intervals import (ULPS, FloatIntervals, Interval, NoEnclosure,
-                                    PreciseIntervals)
-from gameanalysis.linear import matmul_point, matvec, midpoint_radius
+from gameanalysis.programs.intervals import (ULPS, FloatIntervals, Interval, NoEnclosure,
+                                             PreciseIntervals)
+from gameanalysis.programs.linear import matmul_point, matvec, midpoint_radius
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 

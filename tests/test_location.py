@@ -9,11 +9,12 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameanalysis.algebra import real_zeros
-from gameanalysis.certify import certify
-from gameanalysis.compiled import compile_field
 from gameanalysis.dynamics import VectorField
-from gameanalysis.location import (AlgebraicLocation, CertifiedLocation, FloatLocation, Location)
+from gameanalysis.exact.algebra import real_zeros
+from gameanalysis.numerics.certify import certify
+from gameanalysis.programs.compiled import compile_field
+from gameanalysis.verdicts.location import (AlgebraicLocation, CertifiedLocation, FloatLocation,
+                                            Location)
 
 x, y = sp.symbols("x y", real=True)
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import mpmath
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_architecture import ROW
 
 from gameanalysis import __version__, catalog
 from gameanalysis.__main__ import main
 from gameanalysis.errors import GameError
-from test_architecture import ROW
 
 ROOT = Path(__file__).resolve().parent.parent
 ISSUE = ["--cost", "x1**2 + x1*x2 - x2**2", "--leader", "x1", "--follower", "x2"]
@@ -206,7 +207,7 @@ def test_a_game_file(analysed, tmp_path):
 # -- text and status ---------------------------------------------------------
 
 def test_text_is_the_printed_result(run):
-    from gameanalysis.analyze import analyze
+    from gameanalysis.verdicts.analyze import analyze
     entry = catalog.info("jin_centre")
     status, out, err = run("analyze", "jin_centre")
     assert (status, out, err) == (0, f"{analyze(entry.build(), entry.box)}\n", "")

@@ -7,12 +7,13 @@ from fractions import Fraction
 import mpmath
 import pytest
 import sympy as sp
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gameanalysis.errors import ShapeError
-from gameanalysis.minors import (
-    adjugate, characteristic_polynomial, determinant, determinant_sign, exact_sign,
-    interval_sign, scaled_schur_complement)
+from gameanalysis.exact.minors import (adjugate, characteristic_polynomial, determinant,
+                                       determinant_sign, exact_sign, interval_sign,
+                                       scaled_schur_complement)
 
 iv = mpmath.iv
 quick = settings(deadline=None, max_examples=30)

@@ -17,10 +17,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gameanalysis import Game, ParseError, Player, zero_sum
-from gameanalysis.formulas import MAX_SIZE, _Builder
-from gameanalysis.parsing import (MAX_FILE, MAX_NAMES, assignment, expression, load, read,
-                                  read_text)
-from gameanalysis.scanning import CONSTANTS, FUNCTIONS, MAX_DEPTH, MAX_LENGTH, Source
+from gameanalysis.declaration.formulas import MAX_SIZE, _Builder
+from gameanalysis.declaration.scanning import CONSTANTS, FUNCTIONS, MAX_DEPTH, MAX_LENGTH, Source
+from gameanalysis.parsing import MAX_FILE, MAX_NAMES, assignment, expression, load, read, read_text
 
 ROOT = Path(__file__).resolve().parent.parent
 x, y, z = SYMBOLS = sp.symbols("x y z", real=True)

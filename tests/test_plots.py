@@ -11,11 +11,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from gameanalysis import catalog, plots
-from gameanalysis.analyze import analyze
+from gameanalysis.declaration.game import Game, Player, zero_sum
 from gameanalysis.dynamics import VectorField, simultaneous_gradient, stackelberg_gradient
 from gameanalysis.errors import BoxError, GameError, ShapeError
-from gameanalysis.game import Game, Player, zero_sum
-from gameanalysis.simulate import iterate
+from gameanalysis.numerics.simulate import iterate
+from gameanalysis.verdicts.analyze import analyze
 
 x, y = sp.symbols("x y", real=True)
 BOX = [(-16, 16), (-16, 16)]

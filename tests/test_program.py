@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from running_error import DIGITS, OutOfRange, Running, inputs
 
-from gameanalysis import printing, program
 from gameanalysis.errors import ShapeError
-from gameanalysis.graph import Graph
-from gameanalysis.program import Program, Rationals
-from gameanalysis.reading import Reader
+from gameanalysis.programs import printing, program
+from gameanalysis.programs.graph import Graph
+from gameanalysis.programs.program import Program, Rationals
+from gameanalysis.programs.reading import Reader
 
 
 def compiled(*formulas):

@@ -8,12 +8,13 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameanalysis import catalog, simulate
-from gameanalysis.compiled import compile_field
+from gameanalysis import catalog
+from gameanalysis.declaration.game import Game, Player, zero_sum
 from gameanalysis.dynamics import VectorField, simultaneous_gradient, stackelberg_gradient
 from gameanalysis.errors import ShapeError
-from gameanalysis.game import Game, Player, zero_sum
-from gameanalysis.simulate import Outcome, iterate
+from gameanalysis.numerics import simulate
+from gameanalysis.numerics.simulate import Outcome, iterate
+from gameanalysis.programs.compiled import compile_field
 
 x, y = sp.symbols("x y", real=True)
 STARTS = [(3, 3), (-3, 1), (-10, 10), (10, -10), (-10, -10), (-4, -6), (-8, 12)]

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 import random_games
 from random_games import KnownGame
 
-from gameanalysis.analyze import analyze
+from gameanalysis.verdicts.analyze import analyze
 
 SIZES: tuple[Sequence[int], ...] = ((1, 1), (2, 1), (1, 2), (1, 1, 1), (2, 2))
 

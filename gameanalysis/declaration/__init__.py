@@ -1,0 +1,1 @@
+"""Declaration: games as costs and actions, from SymPy, text or the catalogue's tables."""

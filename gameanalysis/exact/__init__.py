@@ -1,0 +1,1 @@
+"""Exact forms and exact decisions: SymPy expressions, rationals, algebraic numbers."""

@@ -1,0 +1,1 @@
+"""Numerics: fields, never games; updates, candidates for zeros, and proofs of them."""

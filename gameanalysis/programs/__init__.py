@@ -1,0 +1,1 @@
+"""Programs: formulas as straight-line code for floats, intervals and exact numbers."""

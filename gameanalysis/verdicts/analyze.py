@@ -1,0 +1,506 @@
+r"""`analyze`: find, certify and classify the critical points of a game.
+
+The system that is searched has the same zeros as the field and is easier to enclose:
+
+- factors that never vanish are dropped (`reduction`);
+- omega_S of a general-sum game is multiplied by det M, M the followers' joint Jacobian:
+
+      det M  D_1 f1 - C^T adj(M)^T D_y f1 = 0,     F = 0,     det M != 0;
+
+- omega_S of a zero-sum game has the zeros of omega at which det M != 0.
+
+Conditions such as det M != 0 are proved at each zero found.  Where the reduced system is
+polynomial and the search leaves something open, exact algebra has the last word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from ..declaration.game import Game, Player, exact
+from ..dynamics import VectorField, simultaneous_gradient, stackelberg_gradient
+from ..errors import BoxError, GameError
+from ..exact.algebra import positive_dimensional_part, real_zeros
+from ..exact.derivatives import follower_jacobian, game_gradient
+from ..exact.exponentials import ExactNumbers, PiMultiple
+from ..exact.macaulay import NotZeroDimensional, TooLarge
+from ..exact.minors import interval_sign
+from ..exact.numberfield import AlgebraicPoint
+from ..exact.reduction import ReducedSystem, reduce_system
+from ..numerics.certify import Certificate, certify
+from ..numerics.critical import find_critical_points, float_box, newton
+from ..numerics.enclosure import float_ends
+from ..numerics.undecided import Reason, Undecided
+from ..programs.cleared import ClearedField
+from ..programs.compiled import CompiledField, compile_field
+from ..programs.graph import Graph
+from ..programs.intervals import NoEnclosure
+from ..programs.precise import PreciseIntervals
+from ..programs.program import Program
+from ..programs.reading import Reader
+from ..truth import Truth
+from .analysis import Analysis
+from .classify import Classifier, CriticalPoint
+from .location import (AlgebraicLocation, CertifiedLocation, FloatLocation, Location,
+                       RationalLocation)
+
+__all__ = ["analyze", "classify"]
+
+#: The complete search is for up to this many variables.
+MAX_VARIABLES = 6
+
+#: Functions that are not defined everywhere.
+_PARTIAL = (sp.Pow, sp.log, sp.tan, sp.asin, sp.acos, sp.acosh, sp.atanh)
+
+#: So many points of what seems to be a continuum of critical points are shown.
+_SAMPLES = 5
+#: Costs with more operations than this are cleared of denominators as programs only.
+_WRITTEN = 120
+
+Box = Sequence[tuple[sp.Expr, sp.Expr]]
+
+
+def analyze(game: Game, box: Any, of: str = "simultaneous", *, max_boxes: int | None = None,
+            n_starts: int = 512, rng: Any = None) -> Analysis:
+    """Find every critical point of a game in a box, prove it, and classify it.
+
+    Guarantee: a point that is ``certified`` exists and is listed once; every Truth that
+    is YES or NO is proved; if ``.complete`` is YES the list holds all critical points of
+    the closed box.  What could not be proved is UNDECIDED and ``.undecided`` says where.
+
+    Parameters
+    ----------
+    game : a `Game`; its parameters have values.
+    box : a pair (low, high) for each variable, in order, or a mapping from variables
+        (or their names) to pairs; numbers or exact SymPy numbers such as ``pi``.
+        ``None`` is the whole space, for games whose critical system is polynomial once
+        factors that never vanish are dropped.
+    of : "simultaneous" for the zeros of omega, "stackelberg" for those of omega_S.
+    max_boxes : the budget of the search, for up to 6 variables; see `certify`.
+    n_starts, rng : the heuristic search with more variables, or with functions that
+        intervals cannot enclose; completeness is then never proved.
+
+    Raises `BoxError` for a box that does not fit, `GameError` if ``box=None`` is not
+    possible or omega_S is defined nowhere.
+
+    >>> x, y = sp.symbols("x y", real=True)
+    >>> from gameanalysis.declaration.game import zero_sum
+    >>> analyze(zero_sum(x*y - y**2/2, x, y), [(-1, 1), (-1, 1)])[0].label
+    'DSE, not DNE'
+    """
+    if of not in ("simultaneous", "stackelberg"):
+        raise GameError(f"of is 'simultaneous' or 'stackelberg', not {of!r}")
+    if not isinstance(game, Game):
+        raise GameError(f"expected a Game, not {game!r}")
+    return _Task(game, None if box is None else _exact_box(game, box), of,
+                 max_boxes, n_starts, rng).run()
+
+
+def classify(game: Game, points: Any, of: str = "simultaneous") -> tuple[CriticalPoint, ...]:
+    """Classify given critical points of a game, one by one.
+
+    Guarantee: every YES and NO is proved for the critical point that lies there.  A row
+    of exact numbers (ints, Fractions, SymPy rationals) at which the field is exactly zero
+    is taken as it is; otherwise Newton's method starts there and the zero it finds, at
+    most ``0.01 (1 + max|x|)`` away, is certified.
+
+    Parameters
+    ----------
+    points : rows of n numbers, shape (k, n) or (n,), or the points of an `Analysis`.
+    of : "simultaneous" for zeros of omega, "stackelberg" for those of omega_S.
+
+    Returns one `CriticalPoint` for each row; ``certified`` is False where no proof was
+    found.  Raises `GameError` if there is no critical point near a row.
+
+    >>> x, y = sp.symbols("x y", real=True)
+    >>> from gameanalysis.declaration.game import zero_sum
+    >>> classify(zero_sum(x*y, x, y), [(0, 0)])[0].degenerate
+    <Truth.YES>
+    """
+    rows = [p.x if isinstance(p, CriticalPoint) else p for p in points]
+    if rows and not np.iterable(rows[0]):
+        rows = [rows]
+    task = _Task(game, None, of, 0, 0, None)
+    n = len(game.variables)
+    for row in rows:
+        if len(row) != n:
+            raise BoxError(f"a point needs {n} coordinates, one for each of "
+                           f"{', '.join(map(str, game.variables))}, not {len(row)}")
+    return tuple(task.classifier.classify(task.locate(row)) for row in rows)
+
+
+def _exact_box(game: Game, box: Any) -> Box:
+    """The box as pairs of exact numbers in the order of the variables."""
+    if isinstance(box, Mapping):
+        by_name = {v.name if isinstance(v, sp.Symbol) else str(v): ends
+                   for v, ends in box.items()}
+        missing = [v.name for v in game.variables if v.name not in by_name]
+        extra = set(by_name) - {v.name for v in game.variables}
+        if missing or extra:
+            raise BoxError(f"the box must name every variable once; missing: "
+                           f"{', '.join(missing) or 'none'}, unknown: "
+                           f"{', '.join(sorted(extra)) or 'none'}")
+        box = [by_name[v.name] for v in game.variables]
+    try:
+        box = [tuple(side) for side in box]
+    except TypeError:
+        pass  # float_box says what is wrong
+    float_box(box, len(game.variables))
+    return [(exact(a, "an end of the box"), exact(b, "an end of the box")) for a, b in box]
+
+
+class _Task:
+    """One call of `analyze`."""
+
+    def __init__(self, game: Game, box: Box | None, of: str, max_boxes: int | None,
+                 n_starts: int, rng: Any) -> None:
+        self.game, self.box, self.of = game, box, of
+        self.max_boxes, self.n_starts, self.rng = max_boxes, n_starts, rng
+        self.n = len(game.variables)
+        self.classifier = Classifier(game, of)
+        self.notes: list[str] = []
+
+    # -- the system ------------------------------------------------------
+
+    @cached_property
+    def zero_sum(self) -> bool:
+        """Whether omega_S has the zeros of omega where it is defined."""
+        return self.classifier.zero_sum
+
+    @cached_property
+    def reduced(self) -> ReducedSystem | None:
+        """A simpler system with the same zeros; None where that would be too large."""
+        if self.n > MAX_VARIABLES:
+            return None
+        if self.of == "stackelberg" and not self.zero_sum:
+            if sum(map(sp.count_ops, self.game.costs)) > _WRITTEN:
+                return None
+            return reduce_system(_cleared(self.game), self.game.variables)
+        return reduce_system(simultaneous_gradient(self.game).expressions, self.game.variables)
+
+    @cached_property
+    def conditions(self) -> list[tuple[Program, Reason]]:
+        """Programs of the expressions that must not vanish at a zero."""
+        found = []
+        if self.reduced is not None:
+            found += [(c, Reason.UNDEFINED) for c in self.reduced.conditions]
+        return [(self._program(c), reason) for c, reason in found]
+
+    @cached_property
+    def partial(self) -> Program | None:
+        """The parts of the costs with a domain of their own, which derivatives may lose."""
+        nodes = set().union(*(cost.atoms(*_PARTIAL) for cost in self.game.valued_costs))
+        nodes = {node for node in nodes if node.free_symbols and not (
+            node.is_Pow and node.exp.is_Integer and node.exp > 0)}
+        return self._program(*sorted(nodes, key=str)) if nodes else None
+
+    def _program(self, *expressions: sp.Expr) -> Program:
+        graph = Graph(self.n)
+        reader = Reader(graph, dict(zip(self.game.variables, graph.variables)))
+        return Program(graph, [reader.read(e) for e in expressions])
+
+    @cached_property
+    def field(self) -> CompiledField:
+        """The field to search, compiled."""
+        if self.reduced is not None:
+            return compile_field(VectorField(self.reduced.expressions, self.game.variables,
+                                             periods=self.game.periods))
+        if self.of == "stackelberg" and not self.zero_sum:
+            return (ClearedField(self.game) if self.n <= MAX_VARIABLES
+                    else compile_field(stackelberg_gradient(self.game)))
+        return compile_field(simultaneous_gradient(self.game))
+
+    # -- the run ---------------------------------------------------------
+
+    def run(self) -> Analysis:
+        """Search, certify, classify."""
+        if self.of == "stackelberg" and self.classifier.is_response_singular_everywhere:
+            raise GameError(
+                "the follower's Hessian D22 f2 is singular everywhere (as in a bilinear game), "
+                "so omega_S is defined nowhere: analyse of='simultaneous', or regularise the "
+                "game by adding a small multiple of y**2 to the follower's cost")
+        if self.box is None:
+            return self._everywhere()
+        if self.n > MAX_VARIABLES:
+            return self._heuristic(Reason.NOT_SEARCHED)
+        if self.reduced is not None and not any(self.reduced.expressions):
+            domain = float_box(self.box, self.n)
+            self.notes.append("every point is critical")
+            everything = Undecided(domain[:, 0], domain[:, 1], Reason.CONTINUUM)
+            return self._result([], [everything], "no search")
+        try:
+            certificate = certify(self.field, None, self.box, max_boxes=self.max_boxes)
+        except NoEnclosure as error:
+            self.notes.append(str(error))
+            return self._heuristic(Reason.NO_ENCLOSURE)
+        if certificate.undecided:
+            resolved = self._by_algebra(certificate)
+            if resolved is not None:
+                return resolved
+        method = f"interval branch and prune, {certificate.n_boxes} boxes"
+        return self._result(self._locations(certificate), list(certificate.undecided), method)
+
+    def _locations(self, certificate: Certificate) -> list[Location]:
+        program = self.field.value_program
+        assert program is not None
+        return [CertifiedLocation(zero, program, lambda: self.algebraic_zeros or ())
+                for zero in certificate.zeros]
+
+    @cached_property
+    def algebraic_zeros(self) -> tuple[AlgebraicPoint, ...] | None:
+        """All zeros in the whole space by exact algebra; None where it does not apply."""
+        if self.reduced is None or self.reduced.polynomials is None:
+            return None
+        try:
+            return real_zeros(self.reduced.polynomials, self.game.variables)
+        except (NotZeroDimensional, TooLarge):
+            return None
+
+    def _by_algebra(self, certificate: Certificate) -> Analysis | None:
+        """The exact list where the search left something open; None if there is none."""
+        if any(u.reason is Reason.BUDGET for u in certificate.undecided) and self.n > 2:
+            return None
+        zeros = self.algebraic_zeros
+        if zeros is not None:
+            method = f"exact algebra, after {certificate.n_boxes} boxes of interval search"
+            return self._result([AlgebraicLocation(p) for p in zeros], [], method)
+        if self.reduced is not None and self.reduced.polynomials is not None:
+            assert self.box is not None
+            if all(end.is_Rational for side in self.box for end in side):
+                factor = positive_dimensional_part(
+                    self.reduced.polynomials, self.game.variables,
+                    [tuple(Fraction(int(e.p), int(e.q)) for e in side) for side in self.box])
+                if factor is not None:
+                    self.notes.append(f"every point of {factor} = 0 is critical: the critical "
+                                      f"points are not isolated")
+        return None
+
+    def _everywhere(self) -> Analysis:
+        """All critical points of the whole space, by exact algebra."""
+        if self.reduced is None:
+            raise GameError(f"box=None needs exact algebra, which is for at most "
+                            f"{MAX_VARIABLES} variables, not {self.n}: give a box")
+        if self.game.periods:
+            raise GameError("on a torus give a box: one period of each coordinate is the "
+                            "whole space")
+        if self.reduced.polynomials is None:
+            raise GameError("box=None needs a critical system that is polynomial once factors "
+                            "that never vanish are dropped, and this one is not: give a box")
+        try:
+            zeros = real_zeros(self.reduced.polynomials, self.game.variables)
+        except (NotZeroDimensional, TooLarge) as error:
+            raise GameError(f"box=None is not possible here: {error}; give a box") from None
+        return self._result([AlgebraicLocation(p) for p in zeros], [],
+                            "exact algebra on the whole space")
+
+    def locate(self, row: Any) -> Location:
+        """The zero at or near a point."""
+        values = [exact(v.item() if isinstance(v, np.generic) else v, "a coordinate")
+                  for v in row]
+        program = self.field.value_program
+        if program is not None and all(v.is_Rational for v in values):
+            rational = [Fraction(int(v.p), int(v.q)) for v in values]
+            numbers = ExactNumbers(rational)
+            try:
+                found = program.evaluate(numbers.inputs, numbers)
+                if not any(numbers.sign(v) for v in found):
+                    return self._defined(RationalLocation(rational))
+            except ArithmeticError:
+                pass
+        start = np.array([float(v) for v in values])
+        reach = 0.01 * (1 + np.abs(start).max())
+        x, converged = newton(self.field, start[None])
+        if not converged[0] or (np.abs(x[0] - start) > reach).any():
+            raise GameError(f"there is no critical point near {start.tolist()}: the field there "
+                            f"is {self.field.value(start).tolist()}")
+        box = [(a - reach, a + reach) for a in x[0].tolist()]
+        if program is not None:
+            try:
+                zeros = self._locations(certify(self.field, x, box, max_boxes=0))
+                if zeros:
+                    return self._defined(zeros[0])
+            except NoEnclosure:
+                pass
+        return FloatLocation(x[0])
+
+    def _defined(self, location: Location) -> Location:
+        """The location, if the costs and the field are defined there; without proof if open."""
+        obstacle = self._obstacle(location)
+        if obstacle is False:
+            raise GameError(f"there is no critical point at {location.x.tolist()}: a cost, or "
+                            f"the field, is not defined there")
+        return location if obstacle is None else FloatLocation(location.x)
+
+    def _heuristic(self, reason: Reason) -> Analysis:
+        """Points from Newton's method, certified one by one where possible."""
+        assert self.box is not None
+        candidates = find_critical_points(self.field, self.box, n_starts=self.n_starts,
+                                          rng=self.rng)
+        locations: list[Location] = []
+        if reason is Reason.NOT_SEARCHED and self.field.value_program is not None:
+            try:
+                certificate = certify(self.field, candidates, self.box, max_boxes=0)
+                locations += self._locations(certificate)
+            except NoEnclosure as error:
+                self.notes.append(str(error))
+        with np.errstate(all="ignore"):
+            defined = np.isfinite(self.classifier.compiled.costs(candidates.x)).all(axis=-1)
+        found = [x for x in candidates.x[defined] if not any(
+            (np.abs(self._difference(x, known.x)) <= 1e-6 * (1 + np.abs(x))).all()
+            for known in locations)]
+        if len(found) > _SAMPLES:
+            singular = np.linalg.cond(self.field.jacobian(np.array(found))) > 1e10
+            if singular.sum() > _SAMPLES:
+                kept = np.flatnonzero(singular)[:_SAMPLES]
+                self.notes.append(
+                    f"{int(singular.sum())} of the points found have a singular Jacobian, as on "
+                    f"a curve or surface of critical points; {_SAMPLES} of them are shown")
+                found = [x for k, x in enumerate(found) if not singular[k] or k in kept]
+        locations += [FloatLocation(x) for x in found]
+        domain = float_box(self.box, self.n)
+        whole = Undecided(domain[:, 0], domain[:, 1], reason)
+        return self._result(locations, [whole], repr(candidates))
+
+    def _difference(self, x: Any, y: Any) -> Any:
+        """x - y, modulo the periods."""
+        out = x - y
+        for k, variable in enumerate(self.game.variables):
+            if variable in self.game.periods:
+                period = float(self.game.periods[variable])
+                out[k] -= period * np.round(out[k] / period)
+        return out
+
+    def _result(self, locations: Sequence[Location], undecided: list[Undecided],
+                method: str) -> Analysis:
+        kept = []
+        for location in locations:
+            reason = self._obstacle(location)
+            if reason is None:
+                kept.append(location)
+            elif isinstance(reason, Reason):
+                undecided.append(Undecided(*float_ends(location.enclosure(15)), reason))
+        points = sorted((self.classifier.classify(location) for location in kept),
+                        key=lambda p: tuple(p.x))
+        box = None if self.box is None else tuple(self.box)
+        return Analysis(self.game, self.of, box, tuple(points), tuple(undecided), method,
+                        tuple(self.notes))
+
+    def _obstacle(self, location: Location) -> Reason | bool | None:
+        """None if the point counts, False if it is proved not to, else why it is open."""
+        if not location.certified:
+            return None
+        for program, reason in self.conditions:
+            sign = _sign_at(program, location)
+            if sign == 0:
+                return False
+            if sign is None:
+                return reason
+        if self.partial is not None:
+            defined = _is_defined(self.partial, location)
+            if defined is not Truth.YES:
+                return False if defined is Truth.NO else Reason.UNDEFINED
+        if self.of == "stackelberg":
+            singular = self.classifier.is_response_singular(location)
+            if singular is not Truth.NO:
+                return False if singular is Truth.YES else Reason.SINGULAR_FOLLOWER
+        if self.box is None:
+            return None
+        for k, ends in enumerate(self.box):
+            if self.game.variables[k] in self.game.periods and \
+                    ends[1] - ends[0] >= self.game.periods[self.game.variables[k]]:
+                continue
+            inside = _within(location, k, ends)
+            if inside is not True:
+                return Reason.EDGE if inside is None else False
+        return None
+
+
+def _cleared(game: Game) -> list[sp.Expr]:
+    """det M D_1 f1 - C^T adj(M)^T D_y f1, then F: omega_S without its denominators."""
+    game = _valued(game)
+    n1 = game.sizes[0]
+    omega = sp.Matrix(game_gradient(game))
+    response = sp.Matrix(follower_jacobian(game))
+    leader, others = game.variables[:n1], game.variables[n1:]
+    followers = omega[n1:, :]
+    cross = followers.jacobian(leader)
+    gradient = sp.Matrix([game.costs[0].diff(v) for v in others])
+    total = (response.det(method="berkowitz") * omega[:n1, :]
+             - cross.T * response.adjugate(method="berkowitz").T * gradient)
+    return [*total, *followers]
+
+
+def _valued(game: Game) -> Game:
+    return Game(*(Player(cost, player.actions)
+                  for cost, player in zip(game.valued_costs, game.players)))
+
+
+def _sign_at(program: Program, location: Location) -> int | None:
+    """The proved sign of a function at a point, or None."""
+    for digits in (20, 50):
+        arithmetic = PreciseIntervals(digits + 10)
+        inputs = [arithmetic.interval(*ends) for ends in location.enclosure(digits)]
+        sign = interval_sign(program.evaluate(inputs, arithmetic)[0])
+        if sign is not None and arithmetic.defined:
+            return sign
+    numbers = location.exact_numbers()
+    if numbers is None:
+        return None
+    try:
+        return numbers.sign(program.evaluate(numbers.inputs, numbers)[0])
+    except ArithmeticError:
+        return None
+
+
+def _is_defined(program: Program, location: Location) -> Truth:
+    """Whether every function of a program is defined at a point."""
+    for digits in (20, 50):
+        arithmetic = PreciseIntervals(digits + 10)
+        try:
+            program.evaluate([arithmetic.interval(*ends) for ends in location.enclosure(digits)],
+                             arithmetic)
+        except NoEnclosure:
+            break
+        if arithmetic.defined or arithmetic.empty:
+            return Truth.of(arithmetic.defined)
+    return Truth.UNDECIDED
+
+
+def _within(location: Location, k: int, ends: tuple[sp.Expr, sp.Expr]) -> bool | None:
+    """Whether coordinate k lies in the closed interval; None if that is open."""
+    low, high = (_enclosed(end) for end in ends)
+    for digits in (15, 50):
+        a, b = location.enclosure(digits)[k]
+        if b < low[0] or a > high[1]:
+            return False
+        if a >= low[1] and b <= high[0]:
+            return True
+    exact_point = location.exact
+    if exact_point is not None and exact_point[k] in ends:
+        # On the edge, which belongs to the box.
+        return True
+    numbers = location.exact_numbers()
+    if numbers is None or not all(end.is_Rational for end in ends) or isinstance(
+            numbers.inputs[k], PiMultiple):
+        return None
+    least, most = (Fraction(int(end.p), int(end.q)) for end in ends)
+    return (numbers.sign(numbers.inputs[k] - least) >= 0
+            and numbers.sign(numbers.inputs[k] - most) <= 0)
+
+
+def _enclosed(value: sp.Expr) -> tuple[Fraction, Fraction]:
+    """A rational interval round an exact number."""
+    if value.is_Rational:
+        exact_value = Fraction(int(value.p), int(value.q))
+        return exact_value, exact_value
+    graph = Graph(1)
+    program = Program(graph, [Reader(graph, {}).read(value)])
+    arithmetic = PreciseIntervals(80)
+    low, high = arithmetic.bounds(program.evaluate([None], arithmetic)[0])
+    return Fraction(low), Fraction(high)

@@ -1,0 +1,428 @@
+r"""Classification: which kind of equilibrium a critical point is, with proof.
+
+At a point x with omega(x) = 0 (or omega_S(x) = 0) the following are decided, each on
+its own, because the classes overlap (paper, definitions 3 and 4, section 2.2):
+
+    differential Nash           omega = 0,              D_ii f_i > 0 for every player i
+    differential Stackelberg    omega_S = 0,            D^2 f1 = S1(J_S) > 0, D_22 f2 > 0
+    stable (simultaneous)       omega = 0,              spec J in the open right half-plane
+    stable (Stackelberg)        omega_S = 0,            spec J_S in the open right half-plane
+
+With several followers D_jj f_j > 0 is asked of each follower and det M != 0 of their
+joint Jacobian.  Signs are decided in interval arithmetic at rising precision over the
+enclosure of the point and, where that fails, exactly at the rational or algebraic
+number which the point is proved to be.  What neither decides is UNDECIDED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property, partial
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..declaration.game import Game
+from ..errors import GameError
+from ..exact.definiteness import (inertia, is_hyperbolic, is_positive_definite, is_singular,
+                                  is_stable, spectrum_inertia)
+from ..exact.minors import interval_sign
+from ..programs.blocks import determinant_and_adjugate
+from ..programs.compiled import CompiledGame, compile_game
+from ..programs.precise import PreciseIntervals
+from ..truth import Truth
+from .forms import Forms, Matrices
+from .location import Location
+
+__all__ = ["CriticalPoint", "Classifier"]
+
+Array = NDArray[np.float64]
+
+#: Digits of the interval arithmetic tried in turn, before and after exact numbers.
+_DIGITS, _MORE_DIGITS = (20, 50), (120,)
+
+CENTRE = "a centre: eigenvalues of J on the imaginary axis, away from zero"
+SINGULAR = "the Jacobian of the field is singular here"
+ZERO_FOLLOWER = ("the follower's Hessian is zero: a candidate for a local Stackelberg "
+                 "equilibrium that second-order conditions cannot see")
+SINGULAR_FOLLOWER = ("the follower's Hessian is singular: the Stackelberg gradient is not "
+                     "defined here")
+UNCERTIFIED = "found without proof: nothing about it is proved"
+
+
+@dataclass(frozen=True, eq=False)
+class CriticalPoint:
+    """A critical point and the independent facts about it.
+
+    ``x`` : the point as floats, shape (n,); ``radius`` bounds its distance to the exact
+        point in every coordinate.
+    ``certified`` : whether a critical point is proved to lie there, and only one.
+    ``exact`` : the point as SymPy numbers where it is known exactly, else None.
+    ``differential_nash``, ``differential_stackelberg`` : `Truth`; the latter in the
+        declared order of play, and for each player leading in
+        ``differential_stackelberg_by_leader``.
+    ``stable`` : Truth for "simultaneous" and "stackelberg" gradient dynamics.
+    ``hyperbolic`` : whether no eigenvalue of the field's Jacobian is on the imaginary axis.
+    ``degenerate`` : whether that Jacobian or the followers' joint Hessian is singular.
+    ``inertia`` : how many eigenvalues have positive, negative and zero real part, for
+        each matrix of ``eigenvalues``; None where not proved.
+    ``eigenvalues`` : floats, rounded, without proof: "J", "J_S", "D11 f1", "D22 f2", ...,
+        "Schur complement" (S1(J)) and "total Hessian" (S1(J_S)); None where undefined.
+    ``notes`` : sentences on what is special about the point.
+    ``of`` : the field that vanishes here, "simultaneous" or "stackelberg".
+    """
+
+    x: Array
+    radius: float
+    certified: bool
+    differential_nash: Truth
+    differential_stackelberg_by_leader: tuple[Truth, ...]
+    stable: Mapping[str, Truth]
+    hyperbolic: Truth
+    degenerate: Truth
+    inertia: Mapping[str, tuple[int, int, int] | None]
+    eigenvalues: Mapping[str, NDArray[Any] | None]
+    exact: tuple[Any, ...] | None = None
+    notes: tuple[str, ...] = field(default=())
+    of: str = "simultaneous"
+
+    def __post_init__(self) -> None:
+        for name in ("stable", "inertia", "eigenvalues"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        for array in (self.x, *self.eigenvalues.values()):
+            if array is not None:
+                array.flags.writeable = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A mapping proxy cannot be pickled.
+        values = (getattr(self, each.name) for each in fields(self))
+        return CriticalPoint, tuple(
+            dict(v) if isinstance(v, MappingProxyType) else v for v in values)
+
+    @property
+    def differential_stackelberg(self) -> Truth:
+        """Truth in the declared order of play."""
+        return self.differential_stackelberg_by_leader[0]
+
+    @property
+    def label(self) -> str:
+        """One phrase for tables and pictures, derived from the facts."""
+        if not self.certified:
+            return "uncertified"
+        nash, leader = self.differential_nash, self.differential_stackelberg
+        if Truth.UNDECIDED in (nash, leader):
+            return "undecided"
+        kinds = {(Truth.YES, Truth.YES): "DNE and DSE", (Truth.NO, Truth.YES): "DSE, not DNE",
+                 (Truth.YES, Truth.NO): "DNE, not DSE"}
+        name = kinds.get((nash, leader)) or self._other_label()
+        return f"degenerate, {name}" if self.degenerate is Truth.YES else name
+
+    def _other_label(self) -> str:
+        stable = [kind for kind, t in self.stable.items() if t is Truth.YES]
+        if stable:
+            return f"stable ({', '.join(stable)}), not DNE, not DSE"
+        counts = self.inertia["J" if self.of == "simultaneous" else "J_S"]
+        if counts is None:
+            return "not DNE, not DSE"
+        right, left, axis = counts
+        if axis:
+            centre = self.of == "simultaneous" and CENTRE in self.notes
+            return "centre" if centre and not right and not left else "non-hyperbolic"
+        return "saddle" if right and left else "unstable"
+
+    def __repr__(self) -> str:
+        at = ", ".join(f"{v:.6g}" for v in self.x)
+        return f"CriticalPoint(({at}), {self.label})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON: Truths as text, complex numbers as pairs, no NaN.
+
+        The radius of a point without proof is None.
+        """
+        return {
+            "x": [float(v) for v in self.x],
+            "radius": float(self.radius) if np.isfinite(self.radius) else None,
+            "certified": self.certified,
+            "exact": None if self.exact is None else [str(v) for v in self.exact],
+            "differential_nash": str(self.differential_nash),
+            "differential_stackelberg": str(self.differential_stackelberg),
+            "differential_stackelberg_by_leader": [
+                str(t) for t in self.differential_stackelberg_by_leader],
+            "stable": {kind: str(t) for kind, t in self.stable.items()},
+            "hyperbolic": str(self.hyperbolic),
+            "degenerate": str(self.degenerate),
+            "inertia": {name: None if counts is None else list(counts)
+                        for name, counts in self.inertia.items()},
+            "eigenvalues": {name: None if values is None else [_plain(v) for v in values]
+                            for name, values in self.eigenvalues.items()},
+            "label": self.label,
+            "notes": list(self.notes),
+        }
+
+
+def _plain(value: complex) -> Any:
+    return ([float(value.real), float(value.imag)] if isinstance(value, complex)
+            else float(value))
+
+
+class _Evidence:
+    """One order of play at one point: the matrices at rising precision."""
+
+    def __init__(self, forms: Forms, order: Sequence[int], location: Location,
+                 response_free: bool) -> None:
+        self.forms, self.order, self.location = forms, order, location
+        self.response_free = response_free
+        self._levels: list[Matrices] = []
+        self._source = self._make()
+
+    def _make(self) -> Iterator[Matrices]:
+        yield from self._over_intervals(_DIGITS)
+        exact = self.location.exact_numbers()
+        if exact is not None:
+            inputs = [exact.inputs[k] for k in self.order]
+            yield Matrices(self.forms, inputs, lambda: exact, exact.sign, self.response_free)
+        yield from self._over_intervals(_MORE_DIGITS)
+
+    def _over_intervals(self, digits: Sequence[int]) -> Iterator[Matrices]:
+        for count in digits:
+            ends = self.location.enclosure(count)
+            arithmetic = PreciseIntervals(count + 10)
+            inputs = [arithmetic.interval(*ends[k]) for k in self.order]
+            yield Matrices(self.forms, inputs, partial(PreciseIntervals, count + 10),
+                           interval_sign, self.response_free)
+
+    def decide(self, question: Callable[[Matrices], Any]) -> Any:
+        """The first answer that is neither None nor UNDECIDED; None if there is none."""
+        if not self.location.certified:
+            return None
+        k = 0
+        while True:
+            if k == len(self._levels):
+                matrices = next(self._source, None)
+                if matrices is None:
+                    return None
+                self._levels.append(matrices)
+            try:
+                answer = question(self._levels[k])
+            except ArithmeticError:
+                answer = None
+            if answer is not None and answer is not Truth.UNDECIDED:
+                return answer
+            k += 1
+
+    def truth(self, question: Callable[[Matrices], Truth]) -> Truth:
+        """`decide` for a question whose answer is a Truth."""
+        answer = self.decide(question)
+        return Truth.UNDECIDED if answer is None else answer
+
+
+class Classifier:
+    """Classifies points of one game; programs are built once.
+
+    ``of`` is the field whose zeros the points are: "simultaneous" or "stackelberg".
+    """
+
+    def __init__(self, game: Game, of: str = "simultaneous") -> None:
+        self.game, self.of = game, of
+        self.zero_sum = game.is_zero_sum
+
+    @cached_property
+    def compiled(self) -> CompiledGame:
+        """The game as NumPy functions."""
+        return compile_game(self.game)
+
+    @cached_property
+    def orders(self) -> list[tuple[Forms, list[int]]]:
+        """Forms and the order of the variables, for each player leading."""
+        out = []
+        for leader in range(self.game.n_players):
+            game = self.game.reordered(leader) if leader else self.game
+            order = [self.game.variables.index(v) for v in game.variables]
+            out.append((Forms(game), order))
+        return out
+
+    def classify(self, location: Location) -> CriticalPoint:
+        """All facts about one point."""
+        evidence = [_Evidence(forms, order, location, self.zero_sum)
+                    for forms, order in self.orders]
+        declared = evidence[0]
+        jacobian = self._field_jacobian()
+        nash = self._nash_critical(declared)
+        leading = [self._leader_critical(e, leader) for leader, e in enumerate(evidence)]
+        counts = {name: declared.decide(question)
+                  for name, question in self._inertia_questions().items()}
+        singular_response = declared.truth(lambda m: is_singular(m.response, m.sign))
+        singular = declared.truth(lambda m: is_singular(jacobian(m), m.sign))
+        return CriticalPoint(
+            x=np.array(location.x, dtype=float), radius=location.radius,
+            certified=location.certified,
+            exact=location.exact if location.certified else None,
+            differential_nash=_both(nash, lambda: declared.truth(_own_definite)),
+            differential_stackelberg_by_leader=tuple(
+                _both(critical, partial(_is_leading, e)) for critical, e in zip(leading, evidence)),
+            stable={
+                "simultaneous": _both(nash, lambda: declared.truth(
+                    lambda m: is_stable(m.jacobian, m.sign))),
+                "stackelberg": _both(leading[0], lambda: declared.truth(
+                    lambda m: is_stable(m.stackelberg_jacobian(), m.sign)))},
+            hyperbolic=declared.truth(lambda m: is_hyperbolic(jacobian(m), m.sign)),
+            degenerate=singular | singular_response,
+            inertia=counts, eigenvalues=self._eigenvalues(location.x), of=self.of,
+            notes=_notes(location, singular, singular_response, counts, declared))
+
+    @cached_property
+    def is_response_singular_everywhere(self) -> bool:
+        """Whether det M is zero identically, seen from the graph of the costs."""
+        blocks = self.orders[0][0].blocks
+        n1 = blocks.n1
+        determinant, _ = determinant_and_adjugate(
+            blocks.graph, [row[n1:] for row in blocks.jacobian[n1:]])
+        return determinant == blocks.graph.zero
+
+    def is_response_singular(self, location: Location) -> Truth:
+        """Whether det M = 0 at a point, so that omega_S is not defined there."""
+        forms, order = self.orders[0]
+        evidence = _Evidence(forms, order, location, self.zero_sum)
+        return evidence.truth(lambda m: is_singular(m.response, m.sign))
+
+    def _field_jacobian(self) -> Callable[[Matrices], Any]:
+        if self.of == "simultaneous":
+            return lambda m: m.jacobian
+        return lambda m: m.stackelberg_jacobian()
+
+    def _nash_critical(self, declared: _Evidence) -> Truth:
+        """Whether omega = 0."""
+        if declared.location.certified and (self.of == "simultaneous" or self.zero_sum):
+            return Truth.YES
+        # The followers' gradients vanish at a zero of omega_S.
+        return declared.truth(lambda m: _all_zero(m.omega[:m.forms.n1], m.sign))
+
+    def _leader_critical(self, evidence: _Evidence, leader: int) -> Truth:
+        """Whether the leader's total derivative and the followers' gradients are zero."""
+        if not evidence.location.certified:
+            return Truth.UNDECIDED
+        regular = evidence.truth(lambda m: ~is_singular(m.response, m.sign))
+        if self.zero_sum or (self.of == "stackelberg" and leader == 0):
+            return regular
+        if self.of == "simultaneous":
+            # omega = 0, so only the followers' answer can give the leader a slope.
+            return _both(regular, lambda: evidence.truth(lambda m: _all_zero(m.pull(), m.sign)))
+        n1 = evidence.forms.n1
+        return _both(regular, lambda: evidence.truth(
+            lambda m: _all_zero(m.omega[n1:] + m.total_derivative(), m.sign)))
+
+    def _inertia_questions(self) -> dict[str, Callable[[Matrices], Any]]:
+        questions: dict[str, Callable[[Matrices], Any]] = {
+            "J": lambda m: spectrum_inertia(m.jacobian, m.sign),
+            "J_S": lambda m: (spectrum_inertia(m.stackelberg_jacobian(), m.sign)
+                              if m.sign(m.d) else None)}
+        for i in range(self.game.n_players):
+            questions[_own_name(i)] = partial(_own_inertia, i)
+        questions["Schur complement"] = lambda m: _of_scaled(
+            m.schur_complement(), m.sign, spectrum_inertia)
+        questions["total Hessian"] = lambda m: _of_scaled(m.total_hessian(), m.sign, inertia)
+        return questions
+
+    def _eigenvalues(self, x: Array) -> dict[str, NDArray[Any] | None]:
+        game, n1 = self.compiled, self.game.sizes[0]
+        jacobian = game.jacobian(x)
+        undefined = np.full(jacobian.shape, np.nan)
+        try:
+            stackelberg, schur = game.stackelberg_jacobian(x), game.schur_complement(x)
+        except GameError:
+            # The follower's Hessian is singular everywhere.
+            stackelberg, schur = undefined, undefined
+        found = {"J": _spectrum(jacobian), "J_S": _spectrum(stackelberg)}
+        start = 0
+        for i, size in enumerate(self.game.sizes):
+            own = slice(start, start + size)
+            found[_own_name(i)] = _spectrum(jacobian[own, own], symmetric=True)
+            start += size
+        found["Schur complement"] = _spectrum(schur, symmetric=self.zero_sum)
+        found["total Hessian"] = _spectrum(_schur(stackelberg, n1), symmetric=True)
+        return found
+
+
+def _own_name(player: int) -> str:
+    return f"D{player + 1}{player + 1} f{player + 1}"
+
+
+def _both(first: Truth, then: Callable[[], Truth]) -> Truth:
+    """first & then(), the second not asked for where the first is NO."""
+    return first if first is Truth.NO else first & then()
+
+
+def _all_zero(values: Sequence[Any], sign: Callable[[Any], int | None]) -> Truth:
+    return Truth.all(Truth.of(None if s is None else s == 0) for s in map(sign, values))
+
+
+def _is_leading(evidence: _Evidence) -> Truth:
+    """The second-order conditions of a differential Stackelberg equilibrium."""
+    return evidence.truth(_follower_definite) & evidence.truth(_total_definite)
+
+
+def _own_inertia(player: int, m: Matrices) -> tuple[int, int, int] | None:
+    return inertia(m.own_hessians()[player], m.sign)
+
+
+def _own_definite(m: Matrices) -> Truth:
+    return Truth.all(is_positive_definite(h, m.sign) for h in m.own_hessians())
+
+
+def _follower_definite(m: Matrices) -> Truth:
+    return Truth.all(is_positive_definite(h, m.sign) for h in m.own_hessians()[1:])
+
+
+def _total_definite(m: Matrices) -> Truth:
+    if m.sign(m.d) == 0:
+        return Truth.NO
+    answer = _of_scaled(m.total_hessian(), m.sign, is_positive_definite)
+    return Truth.UNDECIDED if answer is None else answer
+
+
+def _of_scaled(scaled: tuple[Any, Any], sign: Callable[[Any], int | None],
+               question: Callable[..., Any]) -> Any:
+    """A question about S, given (p S, p); None where p is or may be zero."""
+    rows, power = scaled
+    direction = sign(power)
+    if not direction:
+        return None
+    return question(rows if direction > 0 else [[-e for e in row] for row in rows], sign)
+
+
+def _spectrum(matrix: Array, symmetric: bool = False) -> NDArray[Any] | None:
+    """Eigenvalues in ascending order, None where the matrix is not finite."""
+    if not np.isfinite(matrix).all():
+        return None
+    if symmetric:
+        return np.linalg.eigvalsh(0.5 * (matrix + matrix.T))
+    return np.sort_complex(np.linalg.eigvals(matrix)) if np.iscomplexobj(
+        values := np.linalg.eigvals(matrix)) else np.sort(values)
+
+
+def _schur(matrix: Array, n1: int) -> Array:
+    try:
+        slopes = np.linalg.solve(matrix[n1:, n1:], matrix[n1:, :n1])
+    except np.linalg.LinAlgError:
+        return np.full((n1, n1), np.nan)
+    return matrix[:n1, :n1] - matrix[:n1, n1:] @ slopes
+
+
+def _notes(location: Location, singular: Truth, singular_response: Truth,
+           counts: Mapping[str, Any], declared: _Evidence) -> tuple[str, ...]:
+    if not location.certified:
+        return (UNCERTIFIED,)
+    notes = []
+    if singular is Truth.YES:
+        notes.append(SINGULAR)
+    elif counts["J"] is not None and counts["J"][2] and declared.truth(
+            lambda m: is_singular(m.jacobian, m.sign)) is Truth.NO:
+        notes.append(CENTRE)
+    if singular_response is Truth.YES:
+        zero = declared.truth(lambda m: _all_zero(
+            [e for row in m.response for e in row], m.sign))
+        notes.append(ZERO_FOLLOWER if zero is Truth.YES else SINGULAR_FOLLOWER)
+    return tuple(notes)
