@@ -36,11 +36,11 @@ from .verdicts.classify import CriticalPoint
 
 __all__ = [
     "Analysis", "BoxError", "Candidates", "Certificate", "CompiledField", "CompiledGame",
-    "CriticalPoint", "Game", "GameError", "GameField", "Outcome", "ParseError", "Player", "Reason",
-    "ShapeError", "Trajectory", "Truth", "Undecided", "UnsupportedFunction", "VectorField", "analyze",
-    "catalog", "certify", "classify", "compile_field", "compile_game", "find_critical_points",
-    "follower_jacobian", "game_gradient", "game_jacobian", "hessian_block",
-    "implicit_derivative", "iterate", "parsing", "schur_complement", "simultaneous_gradient",
-    "stackelberg_gradient", "stackelberg_jacobian", "total_derivative", "total_hessian",
-    "zero_sum",
+    "CriticalPoint", "Game", "GameError", "GameField", "Outcome", "ParseError", "Player",
+    "Reason", "ShapeError", "Trajectory", "Truth", "Undecided", "UnsupportedFunction",
+    "VectorField", "analyze", "catalog", "certify", "classify", "compile_field",
+    "compile_game", "find_critical_points", "follower_jacobian", "game_gradient",
+    "game_jacobian", "hessian_block", "implicit_derivative", "iterate", "parsing",
+    "schur_complement", "simultaneous_gradient", "stackelberg_gradient",
+    "stackelberg_jacobian", "total_derivative", "total_hessian", "zero_sum",
 ]

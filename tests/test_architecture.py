@@ -17,16 +17,18 @@ PACKAGE = ROOT / "gameanalysis"
 ROWS = """
     base          errors truth tables
     declaration   game scanning formulas parsing entries separating matrix_games catalog
-    exact         derivatives minors definiteness univariate macaulay reduction exactness numberfield algebra exponentials
+    exact         derivatives minors definiteness univariate macaulay reduction exactness
+                  numberfield algebra exponentials
     waist         dynamics
-    programs      graph reading printing blocks precise intervals linear program compiled cleared
+    programs      graph reading printing blocks precise intervals linear program compiled
+                  cleared
     numerics      simulate undecided critical enclosure taylor certify
-    verdicts      forms location classify analysis analyze planes
+    verdicts      forms location classify analysis problem analyze planes
     surfaces      plots
     entry         commandline __main__
 """
-ROW = {name: tuple(line.split()[1:]) for name, line in
-       ((line.split()[0], line) for line in ROWS.strip().splitlines())}
+ROW = {name: tuple(modules.split()) for name, modules in
+       re.findall(r"^ {4}(\w+) +(.*(?:\n {18}.*)*)", ROWS, re.M)}
 ORDER = [module for row in ROW.values() for module in row]
 
 # Surfaces never import one another; numerics see fields, never games.

@@ -1,67 +1,43 @@
 r"""`analyze`: find, certify and classify the critical points of a game.
 
-The system that is searched has the same zeros as the field and is easier to enclose:
-
-- factors that never vanish are dropped (`reduction`);
-- omega_S of a general-sum game is multiplied by det M, M the followers' joint Jacobian:
-
-      det M  D_1 f1 - C^T adj(M)^T D_y f1 = 0,     F = 0,     det M != 0;
-
-- omega_S of a zero-sum game has the zeros of omega at which det M != 0.
-
-Conditions such as det M != 0 are proved at each zero found.  Where the reduced system is
-polynomial and the search leaves something open, exact algebra has the last word.
+The system of `problem` is searched (`certify`), its conditions are proved at each zero, and
+each is classified.  Where the system is polynomial and the search leaves something open,
+exact algebra has the last word.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from ..declaration.game import Game, Player, exact
-from ..dynamics import VectorField, simultaneous_gradient, stackelberg_gradient
+from ..declaration.game import Game, exact
 from ..errors import BoxError, GameError
 from ..exact.algebra import positive_dimensional_part, real_zeros
-from ..exact.derivatives import follower_jacobian, game_gradient
 from ..exact.exponentials import ExactNumbers, PiMultiple
 from ..exact.macaulay import NotZeroDimensional, TooLarge
-from ..exact.minors import interval_sign
-from ..exact.numberfield import AlgebraicPoint
-from ..exact.reduction import ReducedSystem, reduce_system
 from ..numerics.certify import Certificate, certify
 from ..numerics.critical import find_critical_points, float_box, newton
 from ..numerics.enclosure import float_ends
 from ..numerics.undecided import Reason, Undecided
-from ..programs.cleared import ClearedField
-from ..programs.compiled import CompiledField, compile_field
 from ..programs.graph import Graph
 from ..programs.intervals import NoEnclosure
 from ..programs.precise import PreciseIntervals
 from ..programs.program import Program
 from ..programs.reading import Reader
-from ..truth import Truth
 from .analysis import Analysis
-from .classify import Classifier, CriticalPoint
+from .classify import CriticalPoint
 from .location import (AlgebraicLocation, CertifiedLocation, FloatLocation, Location,
                        RationalLocation)
+from .problem import MAX_VARIABLES, Problem
 
 __all__ = ["analyze", "classify"]
 
-#: The complete search is for up to this many variables.
-MAX_VARIABLES = 6
-
-#: Functions that are not defined everywhere.
-_PARTIAL = (sp.Pow, sp.log, sp.tan, sp.asin, sp.acos, sp.acosh, sp.atanh)
-
 #: So many points of what seems to be a continuum of critical points are shown.
 _SAMPLES = 5
-#: Costs with more operations than this are cleared of denominators as programs only.
-_WRITTEN = 120
 
 Box = Sequence[tuple[sp.Expr, sp.Expr]]
 
@@ -163,60 +139,9 @@ class _Task:
         self.game, self.box, self.of = game, box, of
         self.max_boxes, self.n_starts, self.rng = max_boxes, n_starts, rng
         self.n = len(game.variables)
-        self.classifier = Classifier(game, of)
+        self.problem = Problem(game, of)
+        self.classifier = self.problem.classifier
         self.notes: list[str] = []
-
-    # -- the system ------------------------------------------------------
-
-    @cached_property
-    def zero_sum(self) -> bool:
-        """Whether omega_S has the zeros of omega where it is defined."""
-        return self.classifier.zero_sum
-
-    @cached_property
-    def reduced(self) -> ReducedSystem | None:
-        """A simpler system with the same zeros; None where that would be too large."""
-        if self.n > MAX_VARIABLES:
-            return None
-        if self.of == "stackelberg" and not self.zero_sum:
-            if sum(map(sp.count_ops, self.game.costs)) > _WRITTEN:
-                return None
-            return reduce_system(_cleared(self.game), self.game.variables)
-        return reduce_system(simultaneous_gradient(self.game).expressions, self.game.variables)
-
-    @cached_property
-    def conditions(self) -> list[tuple[Program, Reason]]:
-        """Programs of the expressions that must not vanish at a zero."""
-        found = []
-        if self.reduced is not None:
-            found += [(c, Reason.UNDEFINED) for c in self.reduced.conditions]
-        return [(self._program(c), reason) for c, reason in found]
-
-    @cached_property
-    def partial(self) -> Program | None:
-        """The parts of the costs with a domain of their own, which derivatives may lose."""
-        nodes = set().union(*(cost.atoms(*_PARTIAL) for cost in self.game.valued_costs))
-        nodes = {node for node in nodes if node.free_symbols and not (
-            node.is_Pow and node.exp.is_Integer and node.exp > 0)}
-        return self._program(*sorted(nodes, key=str)) if nodes else None
-
-    def _program(self, *expressions: sp.Expr) -> Program:
-        graph = Graph(self.n)
-        reader = Reader(graph, dict(zip(self.game.variables, graph.variables)))
-        return Program(graph, [reader.read(e) for e in expressions])
-
-    @cached_property
-    def field(self) -> CompiledField:
-        """The field to search, compiled."""
-        if self.reduced is not None:
-            return compile_field(VectorField(self.reduced.expressions, self.game.variables,
-                                             periods=self.game.periods))
-        if self.of == "stackelberg" and not self.zero_sum:
-            return (ClearedField(self.game) if self.n <= MAX_VARIABLES
-                    else compile_field(stackelberg_gradient(self.game)))
-        return compile_field(simultaneous_gradient(self.game))
-
-    # -- the run ---------------------------------------------------------
 
     def run(self) -> Analysis:
         """Search, certify, classify."""
@@ -229,13 +154,13 @@ class _Task:
             return self._everywhere()
         if self.n > MAX_VARIABLES:
             return self._heuristic(Reason.NOT_SEARCHED)
-        if self.reduced is not None and not any(self.reduced.expressions):
+        if self.problem.reduced is not None and not any(self.problem.reduced.expressions):
             domain = float_box(self.box, self.n)
             self.notes.append("every point is critical")
             everything = Undecided(domain[:, 0], domain[:, 1], Reason.CONTINUUM)
             return self._result([], [everything], "no search")
         try:
-            certificate = certify(self.field, None, self.box, max_boxes=self.max_boxes)
+            certificate = certify(self.problem.field, None, self.box, max_boxes=self.max_boxes)
         except NoEnclosure as error:
             self.notes.append(str(error))
             return self._heuristic(Reason.NO_ENCLOSURE)
@@ -247,34 +172,24 @@ class _Task:
         return self._result(self._locations(certificate), list(certificate.undecided), method)
 
     def _locations(self, certificate: Certificate) -> list[Location]:
-        program = self.field.value_program
+        program = self.problem.field.value_program
         assert program is not None
-        return [CertifiedLocation(zero, program, lambda: self.algebraic_zeros or ())
+        return [CertifiedLocation(zero, program, lambda: self.problem.algebraic_zeros or ())
                 for zero in certificate.zeros]
-
-    @cached_property
-    def algebraic_zeros(self) -> tuple[AlgebraicPoint, ...] | None:
-        """All zeros in the whole space by exact algebra; None where it does not apply."""
-        if self.reduced is None or self.reduced.polynomials is None:
-            return None
-        try:
-            return real_zeros(self.reduced.polynomials, self.game.variables)
-        except (NotZeroDimensional, TooLarge):
-            return None
 
     def _by_algebra(self, certificate: Certificate) -> Analysis | None:
         """The exact list where the search left something open; None if there is none."""
         if any(u.reason is Reason.BUDGET for u in certificate.undecided) and self.n > 2:
             return None
-        zeros = self.algebraic_zeros
+        zeros = self.problem.algebraic_zeros
         if zeros is not None:
             method = f"exact algebra, after {certificate.n_boxes} boxes of interval search"
             return self._result([AlgebraicLocation(p) for p in zeros], [], method)
-        if self.reduced is not None and self.reduced.polynomials is not None:
+        if self.problem.reduced is not None and self.problem.reduced.polynomials is not None:
             assert self.box is not None
             if all(end.is_Rational for side in self.box for end in side):
                 factor = positive_dimensional_part(
-                    self.reduced.polynomials, self.game.variables,
+                    self.problem.reduced.polynomials, self.game.variables,
                     [tuple(Fraction(int(e.p), int(e.q)) for e in side) for side in self.box])
                 if factor is not None:
                     self.notes.append(f"every point of {factor} = 0 is critical: the critical "
@@ -283,17 +198,17 @@ class _Task:
 
     def _everywhere(self) -> Analysis:
         """All critical points of the whole space, by exact algebra."""
-        if self.reduced is None:
+        if self.problem.reduced is None:
             raise GameError(f"box=None needs exact algebra, which is for at most "
                             f"{MAX_VARIABLES} variables, not {self.n}: give a box")
         if self.game.periods:
             raise GameError("on a torus give a box: one period of each coordinate is the "
                             "whole space")
-        if self.reduced.polynomials is None:
+        if self.problem.reduced.polynomials is None:
             raise GameError("box=None needs a critical system that is polynomial once factors "
                             "that never vanish are dropped, and this one is not: give a box")
         try:
-            zeros = real_zeros(self.reduced.polynomials, self.game.variables)
+            zeros = real_zeros(self.problem.reduced.polynomials, self.game.variables)
         except (NotZeroDimensional, TooLarge) as error:
             raise GameError(f"box=None is not possible here: {error}; give a box") from None
         return self._result([AlgebraicLocation(p) for p in zeros], [],
@@ -303,7 +218,7 @@ class _Task:
         """The zero at or near a point."""
         values = [exact(v.item() if isinstance(v, np.generic) else v, "a coordinate")
                   for v in row]
-        program = self.field.value_program
+        program = self.problem.field.value_program
         if program is not None and all(v.is_Rational for v in values):
             rational = [Fraction(int(v.p), int(v.q)) for v in values]
             numbers = ExactNumbers(rational)
@@ -315,14 +230,14 @@ class _Task:
                 pass
         start = np.array([float(v) for v in values])
         reach = 0.01 * (1 + np.abs(start).max())
-        x, converged = newton(self.field, start[None])
+        x, converged = newton(self.problem.field, start[None])
         if not converged[0] or (np.abs(x[0] - start) > reach).any():
             raise GameError(f"there is no critical point near {start.tolist()}: the field there "
-                            f"is {self.field.value(start).tolist()}")
+                            f"is {self.problem.field.value(start).tolist()}")
         box = [(a - reach, a + reach) for a in x[0].tolist()]
         if program is not None:
             try:
-                zeros = self._locations(certify(self.field, x, box, max_boxes=0))
+                zeros = self._locations(certify(self.problem.field, x, box, max_boxes=0))
                 if zeros:
                     return self._defined(zeros[0])
             except NoEnclosure:
@@ -340,12 +255,12 @@ class _Task:
     def _heuristic(self, reason: Reason) -> Analysis:
         """Points from Newton's method, certified one by one where possible."""
         assert self.box is not None
-        candidates = find_critical_points(self.field, self.box, n_starts=self.n_starts,
+        candidates = find_critical_points(self.problem.field, self.box, n_starts=self.n_starts,
                                           rng=self.rng)
         locations: list[Location] = []
-        if reason is Reason.NOT_SEARCHED and self.field.value_program is not None:
+        if reason is Reason.NOT_SEARCHED and self.problem.field.value_program is not None:
             try:
-                certificate = certify(self.field, candidates, self.box, max_boxes=0)
+                certificate = certify(self.problem.field, candidates, self.box, max_boxes=0)
                 locations += self._locations(certificate)
             except NoEnclosure as error:
                 self.notes.append(str(error))
@@ -355,7 +270,7 @@ class _Task:
             (np.abs(self._difference(x, known.x)) <= 1e-6 * (1 + np.abs(x))).all()
             for known in locations)]
         if len(found) > _SAMPLES:
-            singular = np.linalg.cond(self.field.jacobian(np.array(found))) > 1e10
+            singular = np.linalg.cond(self.problem.field.jacobian(np.array(found))) > 1e10
             if singular.sum() > _SAMPLES:
                 kept = np.flatnonzero(singular)[:_SAMPLES]
                 self.notes.append(
@@ -395,20 +310,9 @@ class _Task:
         """None if the point counts, False if it is proved not to, else why it is open."""
         if not location.certified:
             return None
-        for program, reason in self.conditions:
-            sign = _sign_at(program, location)
-            if sign == 0:
-                return False
-            if sign is None:
-                return reason
-        if self.partial is not None:
-            defined = _is_defined(self.partial, location)
-            if defined is not Truth.YES:
-                return False if defined is Truth.NO else Reason.UNDEFINED
-        if self.of == "stackelberg":
-            singular = self.classifier.is_response_singular(location)
-            if singular is not Truth.NO:
-                return False if singular is Truth.YES else Reason.SINGULAR_FOLLOWER
+        reason = self.problem.obstacle(location)
+        if reason is not None:
+            return reason
         if self.box is None:
             return None
         for k, ends in enumerate(self.box):
@@ -419,57 +323,6 @@ class _Task:
             if inside is not True:
                 return Reason.EDGE if inside is None else False
         return None
-
-
-def _cleared(game: Game) -> list[sp.Expr]:
-    """det M D_1 f1 - C^T adj(M)^T D_y f1, then F: omega_S without its denominators."""
-    game = _valued(game)
-    n1 = game.sizes[0]
-    omega = sp.Matrix(game_gradient(game))
-    response = sp.Matrix(follower_jacobian(game))
-    leader, others = game.variables[:n1], game.variables[n1:]
-    followers = omega[n1:, :]
-    cross = followers.jacobian(leader)
-    gradient = sp.Matrix([game.costs[0].diff(v) for v in others])
-    total = (response.det(method="berkowitz") * omega[:n1, :]
-             - cross.T * response.adjugate(method="berkowitz").T * gradient)
-    return [*total, *followers]
-
-
-def _valued(game: Game) -> Game:
-    return Game(*(Player(cost, player.actions)
-                  for cost, player in zip(game.valued_costs, game.players)))
-
-
-def _sign_at(program: Program, location: Location) -> int | None:
-    """The proved sign of a function at a point, or None."""
-    for digits in (20, 50):
-        arithmetic = PreciseIntervals(digits + 10)
-        inputs = [arithmetic.interval(*ends) for ends in location.enclosure(digits)]
-        sign = interval_sign(program.evaluate(inputs, arithmetic)[0])
-        if sign is not None and arithmetic.defined:
-            return sign
-    numbers = location.exact_numbers()
-    if numbers is None:
-        return None
-    try:
-        return numbers.sign(program.evaluate(numbers.inputs, numbers)[0])
-    except ArithmeticError:
-        return None
-
-
-def _is_defined(program: Program, location: Location) -> Truth:
-    """Whether every function of a program is defined at a point."""
-    for digits in (20, 50):
-        arithmetic = PreciseIntervals(digits + 10)
-        try:
-            program.evaluate([arithmetic.interval(*ends) for ends in location.enclosure(digits)],
-                             arithmetic)
-        except NoEnclosure:
-            break
-        if arithmetic.defined or arithmetic.empty:
-            return Truth.of(arithmetic.defined)
-    return Truth.UNDECIDED
 
 
 def _within(location: Location, k: int, ends: tuple[sp.Expr, sp.Expr]) -> bool | None:

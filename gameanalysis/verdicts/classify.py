@@ -262,7 +262,8 @@ class Classifier:
             exact=location.exact if location.certified else None,
             differential_nash=_both(nash, lambda: declared.truth(_own_definite)),
             differential_stackelberg_by_leader=tuple(
-                _both(critical, partial(_is_leading, e)) for critical, e in zip(leading, evidence)),
+                _both(critical, partial(_is_leading, each))
+                for critical, each in zip(leading, evidence)),
             stable={
                 "simultaneous": _both(nash, lambda: declared.truth(
                     lambda m: is_stable(m.jacobian, m.sign))),
