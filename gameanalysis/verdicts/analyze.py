@@ -266,9 +266,12 @@ class _Task:
                 self.notes.append(str(error))
         with np.errstate(all="ignore"):
             defined = np.isfinite(self.classifier.compiled.costs(candidates.x)).all(axis=-1)
-        found = [x for x in candidates.x[defined] if not any(
-            (np.abs(self._difference(x, known.x)) <= 1e-6 * (1 + np.abs(x))).all()
-            for known in locations)]
+        found: list[Any] = []
+        for x in candidates.x[defined]:
+            known = [location.x for location in locations] + found
+            if not any((np.abs(self._difference(x, other)) <= 1e-6 * (1 + np.abs(x))).all()
+                       for other in known):
+                found.append(x)
         if len(found) > _SAMPLES:
             singular = np.linalg.cond(self.problem.field.jacobian(np.array(found))) > 1e10
             if singular.sum() > _SAMPLES:
