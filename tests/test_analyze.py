@@ -346,11 +346,11 @@ def test_erf_has_an_elementary_derivative():
 
 
 def test_many_variables_are_certified_one_by_one():
-    result = analyze(catalog.covariance(2), [(-2, 2)] * 8, n_starts=64)
+    result = analyze(catalog.covariance(2), [(-2, 2)] * 8, n_starts=16)
     assert result.complete is UNDECIDED and reasons(result) == {Reason.NOT_SEARCHED}
     v = sp.symbols("u1:5 v1:5", real=True)
     f = sum((a**2 - 1)**2 / 4 + a * b - b**2 for a, b in zip(v[:4], v[4:]))
-    result = analyze(zero_sum(f, v[:4], v[4:]), [(-2, 2)] * 8, n_starts=40)
+    result = analyze(zero_sum(f, v[:4], v[4:]), [(-2, 2)] * 8, n_starts=16)
     assert result.complete is UNDECIDED
     certified = [p for p in result if p.certified]
     # b = a/2 and a^3 - a + a/2 = 0
@@ -361,7 +361,7 @@ def test_many_variables_are_certified_one_by_one():
         expected = all(3 * a**2 - 0.5 > 0 for a in point.x[:4])
         assert point.differential_stackelberg is Truth.of(expected)
     assert len({tuple(np.round(p.x, 6)) for p in result}) == len(result)
-    assert len(certified) > 10
+    assert len(certified) > 5
 
 
 def test_omega_s_is_not_defined_where_the_followers_hessian_is_singular():
@@ -687,7 +687,8 @@ def test_an_open_result_says_where_and_why():
     plain = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert plain["complete"] == "undecided" and plain["undecided"][0]["reason"]
     assert result.to_dataframe().shape[0] == 0
-    many = analyze(apart(sp.cos(x), sp.cos(y)), [(-sp.pi, 2 * sp.pi), (-sp.pi, 2 * sp.pi)])
+    # The derivative sin(x)^2 has a double zero at every multiple of pi.
+    many = analyze(apart(x / 2 - sp.sin(2 * x) / 4), [(-10, 10), (-1, 1)])
     assert "... and " in str(many) and len(many.undecided) > 5
     assert "[-1, 2] x [-1, 1]" in str(analyze(apart(x**2), [(-1, 2), (-1, 1)]))
 
@@ -698,8 +699,8 @@ def test_results_and_games_survive_a_pickle():
     assert again.to_dict() == result.to_dict() and str(again) == str(result)
     assert again.game == result.game and again[0].stable == result[0].stable
     assert not again[0].x.flags.writeable
-    open_result = pickle.loads(pickle.dumps(analyze(catalog.tandem(), SQUARE)))
-    assert open_result.complete is UNDECIDED and reasons(open_result) == {Reason.CONTINUUM}
+    open_result = pickle.loads(pickle.dumps(analyze(zero_sum(TORUS, x, y), SQUARE, max_boxes=1)))
+    assert open_result.complete is UNDECIDED and reasons(open_result) == {Reason.BUDGET}
 
 
 def test_to_dataframe_without_pandas(monkeypatch):
