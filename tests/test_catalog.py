@@ -336,7 +336,8 @@ def test_a_decimal_coordinate_carries_half_a_unit_of_its_last_digit():
 
 
 def test_importing_the_catalogue_makes_no_box_and_no_point():
-    code = ("from gameanalysis import catalog, matrix_games, separating\n"
+    code = ("from gameanalysis import catalog\n"
+            "from gameanalysis.declaration import matrix_games, separating\n"
             "import sys\n"
             "made = [n for t in (catalog._TABLE, matrix_games.TABLE, separating.TABLE)\n"
             "        for n, e in t.items() if {'box', 'known'} & set(vars(e))]\n"

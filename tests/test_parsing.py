@@ -370,6 +370,11 @@ WATCHED = """
         start = time.process_time()
         read(text)
         seconds.append(time.process_time() - start)
+    try:                                # of this program only, not of what started it
+        status = open("/proc/self/status").read()
+        peak = int(status.partition("VmHWM:")[2].split()[0])
+    except (OSError, IndexError):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     def watch(event, arguments):
         harmless = event in ("object.__getattr__", "sys._getframe", "gc.get_objects")
         reading = event == "compile" and arguments[1] == "<formula>"
@@ -384,7 +389,6 @@ WATCHED = """
     except SystemExit:
         pass
     awake = events == ["compile"]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     sys.stdout.write(json.dumps([outcomes, watching, awake, seconds, peak]))
 """
 
