@@ -199,6 +199,19 @@ def test_the_other_players_cost_has_a_domain_too():
     assert analyze(apart(x**2 / 2 + sp.log(y)), [(-1, 1), (R(1, 2), 1)]).complete is YES
 
 
+def test_a_zero_of_the_numerator_at_a_pole_is_no_critical_point():
+    # D1 f1 = 1 - y/x; without its denominator x - y it vanishes at 0 too.
+    result = analyze(apart(x - y * sp.log(x)), [(-1, 1), (-1, 1)])
+    assert result.complete is YES and len(result) == 0
+
+
+def test_a_domain_that_intervals_cannot_tell_stays_open():
+    # log(erfc(y)) is no part of omega = (x, y), but f1 must be defined.
+    result = analyze(apart(x**2 / 2 + sp.log(sp.erfc(y))), [(-1, 1), (-1, 1)])
+    assert result.complete is UNDECIDED and reasons(result) == {Reason.UNDEFINED}
+    assert in_undecided(result, (0, 0)) and not len(result)
+
+
 def test_whole_space_respects_the_domain_of_the_costs():
     result = analyze(apart(x**2 / 2 - sp.log(x)), None)
     assert result.complete is YES and places(result) == [(1, 0)]

@@ -212,6 +212,15 @@ def test_an_undecided_class_is_labelled_so():
     assert other.label == "not DNE, not DSE"
 
 
+def test_a_zero_that_no_arithmetic_can_see_stays_undecided():
+    # D^2 f1 = 1 - (sin(1)^2 + cos(1)^2) = 0: intervals hold 0, exact numbers have no sin(1).
+    one = sp.sin(1)**2 + sp.cos(1)**2
+    point, = classify(game_of(x**2 / 2 - one * y**2 / 2, y**2 / 2 + x * y), [(0, 0)])
+    assert point.certified and point.differential_nash is YES
+    assert point.differential_stackelberg is UNDECIDED and point.label == "undecided"
+    assert point.inertia["total Hessian"] is None
+
+
 def test_three_players_are_classified_for_each_leader():
     # D^2 of leader 1 along the joint reaction of the others, by hand: all costs are
     # squares plus x y, so leading with x gives r' = -1/2 for y and 0 for z.
