@@ -1,5 +1,8 @@
 """Newton's method from many starts: what is returned is a zero, in the box, once."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -98,3 +101,11 @@ def test_float_boxes_contain_the_exact_ones():
     assert float_box([(0.1, 0.7)], 1).tolist() == [[0.1, 0.7]]
     with pytest.raises(BoxError, match="box=None"):
         float_box([(0, float("inf"))], 1)
+
+
+def test_ends_that_are_floats_are_kept_and_others_move_outward():
+    third = sp.Rational(1, 3)
+    box = float_box([(sp.Integer(0), sp.Integer(1)), (0, third), (-sp.pi, 2**53 + 1)], 3)
+    assert box[0].tolist() == [0.0, 1.0] and box[1, 0] == 0.0
+    assert Fraction(box[1, 1]) > Fraction(1, 3) and box[2, 0] < -math.pi
+    assert Fraction(box[2, 1]) > 2**53 + 1

@@ -15,9 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import sympy as sp
 from numpy.typing import NDArray
 
 from ..dynamics import VectorField
@@ -73,11 +75,16 @@ def float_box(box: Sequence[Any], n: int) -> Array:
         if not ends[0] < ends[1]:
             raise BoxError(f"side {k + 1} of the box has low {low} not below high {high}")
         # float() of an exact number may round inward, by less than one ulp.
-        exact = all(isinstance(end, (int, float)) or end == value
-                    for end, value in zip((low, high), ends))
-        out[k] = ends if exact else (np.nextafter(ends[0], -np.inf),
-                                     np.nextafter(ends[1], np.inf))
+        out[k] = (ends[0] if _is_float(low) else np.nextafter(ends[0], -np.inf),
+                  ends[1] if _is_float(high) else np.nextafter(ends[1], np.inf))
     return out
+
+
+def _is_float(end: Any) -> bool:
+    """Whether a number is exactly a float."""
+    if isinstance(end, sp.Rational):
+        end = Fraction(int(end.p), int(end.q))
+    return not isinstance(end, sp.Basic) and bool(end == float(end))
 
 
 def newton(field: CompiledField, x: Array, *, max_steps: int = 50, rtol: float = 1e-12,
