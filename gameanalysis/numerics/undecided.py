@@ -55,7 +55,7 @@ class Undecided:
     n_boxes: int = 1
 
     def __repr__(self) -> str:
-        sides = [f"[{a:.6g}, {b:.6g}]" for a, b in zip(self.low, self.high)]
+        sides = [f"[{_short(a)}, {_short(b)}]" for a, b in zip(self.low, self.high)]
         same = len(sides) > 2 and len(set(sides)) == 1
         text = f"{sides[0]}^{len(sides)}" if same else " x ".join(sides)
         return f"{text}: {self.reason.value}"
@@ -64,6 +64,11 @@ class Undecided:
         """Plain data: ``box`` as pairs, ``reason`` as its sentence."""
         return {"box": [[float(a), float(b)] for a, b in zip(self.low, self.high)],
                 "reason": self.reason.value}
+
+
+def _short(value: float) -> str:
+    """Six digits, and plain 0 for what outward rounding made of it."""
+    return "0" if abs(value) < 1e-30 else f"{value:.6g}"
 
 
 def merge(low: Array, high: Array, defined: Mask, width: Array) -> list[Undecided]:
