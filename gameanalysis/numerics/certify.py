@@ -275,8 +275,8 @@ class _Search:
             undecided += merge(low[:, keep], high[:, keep], defined[keep], self.width)
         if self.rest:
             low, high = (np.hstack([part[k] for part in self.rest]) for k in (0, 1))
-            undecided.append(Undecided(low.min(axis=1), high.max(axis=1), Reason.BUDGET,
-                                       low.shape[1]))
+            undecided.insert(0, Undecided(low.min(axis=1), high.max(axis=1), Reason.BUDGET,
+                                          low.shape[1]))
         return Certificate(tuple(zeros), tuple(undecided), self.n_boxes)
 
 
