@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import sympy as sp
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gameanalysis import catalog
@@ -36,6 +36,7 @@ def power(matrix, k):
 @settings(deadline=None, max_examples=40)
 @given(small, small, small, small, small, small, st.tuples(small, small),
        st.tuples(st.integers(1, 8), st.integers(1, 8)), st.integers(0, 40))
+@example(-3, 0, 0, 0, 0, 0, (1, 0), (6, 1), 37)
 def test_a_linear_game_follows_the_powers_of_its_matrix(a, b, c, d, p, q, start, sizes, steps):
     game = Game(Player(sp.Rational(a, 2)*x**2 + b*x*y + p*x, x),
                 Player(sp.Rational(d, 2)*y**2 + c*x*y + q*y, y))
@@ -43,7 +44,8 @@ def test_a_linear_game_follows_the_powers_of_its_matrix(a, b, c, d, p, q, start,
     # The update as one matrix on (x, y, 1).
     matrix = [[1 - gamma[0]*a, -gamma[0]*b, -gamma[0]*p],
               [-gamma[1]*c, 1 - gamma[1]*d, -gamma[1]*q], [Fraction(0), Fraction(0), Fraction(1)]]
-    found = iterate(simultaneous_gradient(game), start, steps, step_size=gamma, keep=7)
+    found = iterate(simultaneous_gradient(game), start, steps, step_size=gamma, keep=7,
+                    bound=1e60)
     assert found.status is Outcome.COMPLETED and found.taken == steps
     assert found.step[0] == 0 and found.step[-1] == steps
     for k, point in zip(found.step, found.x):
