@@ -17,15 +17,15 @@ Reference: Fiez, Chasnov and Ratliff, ICML 2020, section 2 and eq. (4).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import sympy as sp
 
-from .declaration.game import Game, Number, Player, exact, has_period
+from .declaration.game import Game, Number, Player, checked_periods, exact
 from .errors import GameError, UnsupportedFunction
 from .exact.derivatives import (game_gradient, game_jacobian, jacobian, ratio, regularisation,
                                 stackelberg_jacobian, total_derivative)
+from .tables import short
 
 __all__ = ["VectorField", "GameField", "simultaneous_gradient", "stackelberg_gradient"]
 
@@ -72,7 +72,8 @@ class VectorField:
             raise GameError(f"a vector field needs one component for each variable: "
                             f"{len(checked)} components, {len(coordinates)} variables")
         self._set(expressions=checked, variables=coordinates, jacobian=None)
-        self._set(periods=_checked_periods(self, periods or {}))
+        self._set(periods=checked_periods(
+            periods, self.variables, self.expressions, "component"))
         object.__setattr__(self, "name", str(name))
 
     def _set(self, **slots: Any) -> None:
@@ -128,7 +129,7 @@ class VectorField:
         names = ", ".join(map(str, self.variables))
         lines = [f"{title} in {n} variable{'s' * (n > 1)} ({names}), "
                  f"descended as x' = -g(x)"]
-        lines += [f"  g_{z} = {_short(g)}"
+        lines += [f"  g_{z} = {short(g)}"
                   for z, g in list(zip(self.variables, self.expressions))[:4]]
         return "\n".join(lines + ["  ..."] * (n > 4))
 
@@ -210,7 +211,7 @@ class GameField(VectorField):
         Raises `GameError` if D22 f2 + eta I is singular everywhere.
         """
         if not self._expressions:
-            game = _valued(self._game)
+            game = self._game.without_parameters()
             omega = tuple(game_gradient(game))
             if self._kind == "stackelberg":
                 leader = tuple(total_derivative(game, self._eta))
@@ -219,7 +220,7 @@ class GameField(VectorField):
         return self._expressions
 
     def _derive(self) -> sp.ImmutableMatrix:
-        game = _valued(self._game)
+        game = self._game.without_parameters()
         if self._kind == "simultaneous":
             return game_jacobian(game)
         return stackelberg_jacobian(game, self._tau, self._eta)
@@ -231,7 +232,7 @@ class GameField(VectorField):
         return GameField, self._key()
 
     def __repr__(self) -> str:
-        names = _short(sp.Tuple(*self.variables))[1:-1].rstrip(",")
+        names = short(sp.Tuple(*self.variables))[1:-1].rstrip(",")
         rates = (f", tau = {self.tau}, eta = {self.eta}"
                  if self.kind == "stackelberg" else "")
         n = len(self.variables)
@@ -274,14 +275,6 @@ def stackelberg_gradient(game: Game, tau: Number = 1, eta: Number = 0) -> GameFi
     return GameField(game, "stackelberg", tau, eta)
 
 
-def _valued(game: Game) -> Game:
-    """The same costs with the values of the parameters in place of symbols."""
-    if not game.parameters:
-        return game
-    return Game(*(Player(cost, player.actions)
-                  for cost, player in zip(game.valued_costs, game.players)))
-
-
 def _component(expression: Number, variables: tuple[sp.Symbol, ...], number: int) -> sp.Expr:
     try:
         component = Player(expression, variables).cost
@@ -295,25 +288,3 @@ def _component(expression: Number, variables: tuple[sp.Symbol, ...], number: int
                         f"variable: put its value in with .subs, or declare it once and "
                         f"use that symbol everywhere")
     return component
-
-
-def _checked_periods(field: VectorField, periods: Mapping[sp.Symbol, Number]
-                     ) -> Mapping[sp.Symbol, sp.Expr]:
-    checked = {}
-    for symbol, value in periods.items():
-        if symbol not in field.variables:
-            raise GameError(f"a period is given for {symbol}, which is no variable")
-        period = exact(value, f"the period of {symbol}")
-        if not period > 0:
-            raise GameError(f"the period of {symbol} must be positive, not {period}")
-        for number, g in enumerate(field.expressions, 1):
-            if not has_period(g, symbol, period):
-                raise GameError(f"component {number} of the field does not have the "
-                                f"period {period} in {symbol}")
-        checked[symbol] = period
-    return MappingProxyType(checked)
-
-
-def _short(expression: sp.Basic, limit: int = 60) -> str:
-    text = str(expression)
-    return text if len(text) <= limit else text[:limit - 3] + "..."

@@ -1,11 +1,21 @@
-"""Small tables of text, for terminals and notebooks."""
+"""Text for people: short forms of long formulas, and small tables."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
 
-__all__ = ["text_table", "html_table"]
+__all__ = ["short", "text_table", "html_table"]
+
+
+def short(value: object, limit: int = 60) -> str:
+    """The text of a value, cut where it is longer than ``limit``.
+
+    >>> short("a" * 9, limit=6)
+    'aaa...'
+    """
+    text = str(value)
+    return text if len(text) <= limit else text[:limit - 3] + "..."
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]],

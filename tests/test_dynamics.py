@@ -67,7 +67,7 @@ def test_periods_are_checked():
     for period, message in ((sp.pi, "does not have the period pi"), (0, "must be positive")):
         with pytest.raises(GameError, match=message):
             VectorField(sp.sin(x), x, periods={x: period})
-    with pytest.raises(GameError, match="no variable"):
+    with pytest.raises(GameError, match="y, which is not one of x"):
         VectorField(sp.sin(x), x, periods={y: 1})
 
 

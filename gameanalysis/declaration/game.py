@@ -12,7 +12,7 @@ declaration is exact, and rounding starts only where programs are evaluated.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Integral, Rational, Real
@@ -22,6 +22,7 @@ from typing import Any, Union
 import sympy as sp
 
 from ..errors import GameError, UnsupportedFunction
+from ..tables import short
 
 __all__ = ["Player", "Game", "zero_sum", "exact"]
 
@@ -103,7 +104,30 @@ def _rationalise(expression: sp.Expr, what: str) -> sp.Expr:
         else sp.Rational(str(f)) for f in floats})
 
 
-def has_period(expression: sp.Expr, symbol: sp.Symbol, period: sp.Expr) -> bool:
+def checked_periods(periods: Mapping[sp.Symbol, Number] | None,
+                    variables: Sequence[sp.Symbol], expressions: Sequence[sp.Expr],
+                    each: str) -> Mapping[sp.Symbol, sp.Expr]:
+    """Periods as exact numbers, read-only; ``each`` names an expression in messages.
+
+    Raises `GameError` for a period of no variable, one that is not positive, or one
+    that some expression is not seen to have.
+    """
+    checked = {}
+    for symbol, value in (periods or {}).items():
+        if symbol not in variables:
+            raise GameError(f"a period is given for {symbol}, which is not one of "
+                            f"{_names(variables)}")
+        period = exact(value, f"the period of {symbol}")
+        if not period > 0:
+            raise GameError(f"the period of {symbol} must be positive, not {period}")
+        for number, expression in enumerate(expressions, 1):
+            if not _has_period(expression, symbol, period):
+                raise GameError(f"{each} {number} does not have the period {period} in {symbol}")
+        checked[symbol] = period
+    return MappingProxyType(checked)
+
+
+def _has_period(expression: sp.Expr, symbol: sp.Symbol, period: sp.Expr) -> bool:
     """Whether an expression is seen to have a period: by SymPy's own evaluation, or,
     where it is small and a sample does not refute it, after simplification."""
     shifted = expression.xreplace({symbol: symbol + period})
@@ -166,7 +190,7 @@ class Player:
     __slots__ = ("_cost", "_actions")
 
     def __init__(self, cost: Number, actions: sp.Symbol | Iterable[sp.Symbol]) -> None:
-        if isinstance(actions, (str, sp.Basic)):
+        if isinstance(actions, (str, sp.Basic)) or not isinstance(actions, Iterable):
             actions = (actions,)
         self._actions = tuple(_check_symbol(a, "the action") for a in actions)
         if not self._actions:
@@ -211,9 +235,9 @@ def _check_cost(cost: Number) -> sp.Expr:
         return exact(cost, "a cost")
     cost = _rationalise(cost, "a cost")
     if cost.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
-        raise GameError(f"a cost contains NaN or infinity: {_short(cost)}")
+        raise GameError(f"a cost contains NaN or infinity: {short(cost)}")
     if cost.has(sp.I):
-        raise GameError(f"a cost must be real, but {_short(cost)} is complex")
+        raise GameError(f"a cost must be real, but {short(cost)} is complex")
     for node in sp.preorder_traversal(cost):
         _check_node(node)
     return cost
@@ -226,22 +250,17 @@ def _check_node(node: sp.Basic) -> None:
     if name in _NON_SMOOTH:
         raise UnsupportedFunction(
             f"{name} has points without a derivative, where neither a Jacobian "
-            f"nor an equilibrium class exists; in place of {_short(node)} use "
+            f"nor an equilibrium class exists; in place of {short(node)} use "
             f"{_NON_SMOOTH[name]}")
     if isinstance(node, (sp.Derivative, sp.Integral, sp.Sum, sp.Product)):
         raise UnsupportedFunction(f"a cost contains an unevaluated {name}: call "
                                   f".doit() on it first")
     if isinstance(node, sp.core.function.AppliedUndef):
-        raise UnsupportedFunction(f"{_short(node)} is a function without a formula: "
+        raise UnsupportedFunction(f"{short(node)} is a function without a formula: "
                                   f"put its formula in its place")
     raise UnsupportedFunction(
-        f"{name} in {_short(node)} is not one of: arithmetic, powers, "
+        f"{name} in {short(node)} is not one of: arithmetic, powers, "
         f"{', '.join(sorted(SMOOTH_FUNCTIONS))}")
-
-
-def _short(expression: sp.Basic, limit: int = 60) -> str:
-    text = str(expression)
-    return text if len(text) <= limit else text[:limit - 3] + "..."
 
 
 class Game:
@@ -313,23 +332,8 @@ class Game:
             dict(sorted(values.items(), key=lambda item: str(item[0])))))
         object.__setattr__(self, "_valued", None)
         object.__setattr__(self, "name", str(name))
-        object.__setattr__(self, "_periods", MappingProxyType(
-            self._check_periods(periods or {})))
-
-    def _check_periods(self, periods: Mapping[sp.Symbol, Number]) -> dict:
-        checked = {}
-        for symbol, value in periods.items():
-            if symbol not in self.variables:
-                raise GameError(f"a period is given for {symbol}, which is no action")
-            period = exact(value, f"the period of {symbol}")
-            if not period > 0:
-                raise GameError(f"the period of {symbol} must be positive, not {period}")
-            for number, cost in enumerate(self.costs, 1):
-                if not has_period(cost, symbol, period):
-                    raise GameError(f"the cost of player {number} does not have "
-                                    f"the period {period} in {symbol}")
-            checked[symbol] = period
-        return checked
+        object.__setattr__(self, "_periods", checked_periods(
+            periods, self.variables, self.costs, "the cost of player"))
 
     def __setattr__(self, key: str, value: object) -> None:
         raise AttributeError(f"a Game is immutable: cannot set {key}; "
@@ -409,6 +413,14 @@ class Game:
         return Game(*self._players, parameters=values, name=self.name,
                     periods=self._periods)
 
+    def without_parameters(self) -> Game:
+        """The same game with the values of the parameters in the costs."""
+        if not self._parameters:
+            return self
+        return Game(*(Player(cost, player.actions)
+                      for cost, player in zip(self.valued_costs, self._players)),
+                    name=self.name, periods=self._periods)
+
     def reordered(self, leader: int) -> Game:
         """The same game with player ``leader`` (from 0) playing first.
 
@@ -442,8 +454,8 @@ class Game:
         lines = [f"{title} of {self.n_players} players in "
                  f"{len(self.variables)} variables"]
         for number, player in enumerate(self._players, 1):
-            actions = _short(sp.Tuple(*player.actions))[1:-1].rstrip(",")
-            lines.append(f"  player {number} ({actions}): minimise {_short(player.cost)}")
+            actions = short(sp.Tuple(*player.actions))[1:-1].rstrip(",")
+            lines.append(f"  player {number} ({actions}): minimise {short(player.cost)}")
         if self._parameters:
             lines.append("  parameters: " + ", ".join(
                 f"{symbol} = {value}" for symbol, value in self._parameters.items()))

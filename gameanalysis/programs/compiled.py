@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from ..declaration.game import Game
 from ..dynamics import GameField, VectorField
 from ..errors import GameError, ShapeError
+from ..tables import short
 from .blocks import INLINE, SINGULAR, GameBlocks, ResponseBlocks
 from .graph import Graph
 from .printing import nearest
@@ -109,16 +110,11 @@ def points(x: Any, n: int) -> Array:
             x = np.asarray(x, dtype=float)
         except (TypeError, ValueError):
             raise ShapeError(f"points must be an array of real numbers of shape "
-                             f"(..., {n}), not {_short(x)}") from None
+                             f"(..., {n}), not {short(repr(x))}") from None
     if x.ndim == 0 or x.shape[-1] != n:
         raise ShapeError(f"points must have shape (..., {n}), one row a point, "
                          f"not {x.shape}")
     return x
-
-
-def _short(x: Any, limit: int = 60) -> str:
-    text = repr(x)
-    return text if len(text) <= limit else text[:limit - 3] + "..."
 
 
 class _Numerical:

@@ -18,7 +18,7 @@ from functools import cached_property
 
 import sympy as sp
 
-from ..declaration.game import Game, Player
+from ..declaration.game import Game
 from ..dynamics import VectorField, simultaneous_gradient, stackelberg_gradient
 from ..exact.algebra import real_zeros
 from ..exact.derivatives import follower_jacobian, game_gradient
@@ -137,7 +137,7 @@ class Problem:
 
 def _cleared(game: Game) -> list[sp.Expr]:
     """det M D_1 f1 - C^T adj(M)^T D_y f1, then F: omega_S without its denominators."""
-    game = _valued(game)
+    game = game.without_parameters()
     n1 = game.sizes[0]
     omega = sp.Matrix(game_gradient(game))
     response = sp.Matrix(follower_jacobian(game))
@@ -148,11 +148,6 @@ def _cleared(game: Game) -> list[sp.Expr]:
     total = (response.det(method="berkowitz") * omega[:n1, :]
              - cross.T * response.adjugate(method="berkowitz").T * gradient)
     return [*total, *followers]
-
-
-def _valued(game: Game) -> Game:
-    return Game(*(Player(cost, player.actions)
-                  for cost, player in zip(game.valued_costs, game.players)))
 
 
 def _sign_at(program: Program, location: Location) -> int | None:
