@@ -114,6 +114,6 @@ def test_points_without_proof():
     location = FloatLocation(np.array([1, 2]))
     assert location.certified is False and location.radius == float("inf")
     assert location.exact is None and location.exact_numbers() is None
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(ArithmeticError, match="without proof"):
         location.enclosure(10)
     assert Location().exact is None

@@ -45,8 +45,11 @@ class Location:
     certified = True
 
     def enclosure(self, digits: int) -> Ends:
-        """Exact ends for each coordinate, to about ``digits`` digits."""
-        raise NotImplementedError
+        """Exact ends for each coordinate, to about ``digits`` digits.
+
+        Raises ArithmeticError for a point of which nothing is proved.
+        """
+        raise ArithmeticError("a point that was found without proof has no enclosure")
 
     def exact_numbers(self) -> ExactNumbers | None:
         """Exact arithmetic at the point, or None if it is not known exactly."""

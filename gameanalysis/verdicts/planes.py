@@ -124,8 +124,7 @@ def _name(variable: Any) -> str:
 
 def _side(source: Source | None, variable: sp.Symbol, ends: Any) -> Side:
     period = None if source is None else source.periods.get(variable)
-    in_pi = any(sp.sympify(v).has(sp.pi) for v in (period or 0, *(ends or ()))
-                if not isinstance(v, str))
+    in_pi = any(isinstance(v, sp.Basic) and v.has(sp.pi) for v in (period, *(ends or ())))
     return Side(sp.latex(variable), None if period is None else float(period), in_pi)
 
 
