@@ -254,9 +254,8 @@ class System:
             width = max(b - a for a, b in enclosure)
             if width <= goal * (1 + max(abs(a) for a, _ in enclosure)):
                 return enclosure
-            center = [precise.constant(_ends(precise, precise.constant((a + b) / 2))[0])
-                      for a, b in enclosure]
             box = [precise.interval(a, b) for a, b in enclosure]
+            center = [precise.middle(b) for b in box]
             image = _krawczyk(precise, self._correction(precise, center, y), center,
                               minus_e, box)
             bounds = [precise.bounds(value) for value in image]

@@ -57,30 +57,25 @@ class Problem:
         self.game, self.of = game, of
         self.n = len(game.variables)
         self.classifier = Classifier(game, of)
-
-    @cached_property
-    def zero_sum(self) -> bool:
-        """Whether omega_S has the zeros of omega where it is defined."""
-        return self.classifier.zero_sum
+        # In a zero-sum game omega_S has the zeros of omega, where it is defined.
+        self._clears = of == "stackelberg" and not self.classifier.zero_sum
 
     @cached_property
     def reduced(self) -> ReducedSystem | None:
         """A simpler system with the same zeros; None where that would be too large."""
         if self.n > MAX_VARIABLES:
             return None
-        if self.of == "stackelberg" and not self.zero_sum:
+        if self._clears:
             if sum(map(sp.count_ops, self.game.costs)) > _WRITTEN:
                 return None
             return reduce_system(_cleared(self.game), self.game.variables)
         return reduce_system(simultaneous_gradient(self.game).expressions, self.game.variables)
 
     @cached_property
-    def conditions(self) -> list[tuple[Program, Reason]]:
+    def conditions(self) -> list[Program]:
         """Programs of the expressions that must not vanish at a zero."""
-        found = []
-        if self.reduced is not None:
-            found += [(c, Reason.UNDEFINED) for c in self.reduced.conditions]
-        return [(self._program(c), reason) for c, reason in found]
+        return [] if self.reduced is None else [
+            self._program(c) for c in self.reduced.conditions]
 
     @cached_property
     def partial(self) -> Program | None:
@@ -101,7 +96,7 @@ class Problem:
         if self.reduced is not None:
             return compile_field(VectorField(self.reduced.expressions, self.game.variables,
                                              periods=self.game.periods))
-        if self.of == "stackelberg" and not self.zero_sum:
+        if self._clears:
             return (ClearedField(self.game) if self.n <= MAX_VARIABLES
                     else compile_field(stackelberg_gradient(self.game)))
         return compile_field(simultaneous_gradient(self.game))
@@ -118,12 +113,10 @@ class Problem:
 
     def obstacle(self, location: Location) -> Reason | bool | None:
         """None if a zero of the field counts, False if it is proved not to, else why not."""
-        for program, reason in self.conditions:
+        for program in self.conditions:
             sign = _sign_at(program, location)
-            if sign == 0:
-                return False
-            if sign is None:
-                return reason
+            if not sign:
+                return False if sign == 0 else Reason.UNDEFINED
         if self.partial is not None:
             defined = _is_defined(self.partial, location)
             if defined is not Truth.YES:
