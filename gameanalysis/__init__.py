@@ -26,7 +26,8 @@ from .exact.derivatives import (follower_jacobian, game_gradient, game_jacobian,
                                 total_derivative, total_hessian)
 from .numerics.certify import Certificate, certify
 from .numerics.critical import Candidates, find_critical_points
-from .numerics.simulate import Outcome, Trajectory, iterate
+from .numerics.simulate import iterate
+from .numerics.trajectory import Outcome, Trajectory
 from .numerics.undecided import Reason, Undecided
 from .programs.compiled import CompiledField, CompiledGame, compile_field, compile_game
 from .truth import Truth

@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 from .declaration.game import Game
 from .dynamics import GameField, VectorField, stackelberg_gradient
 from .errors import BoxError, GameError, ShapeError
-from .numerics.simulate import Trajectory
+from .numerics.trajectory import Trajectory
 from .verdicts.analysis import Analysis
 from .verdicts.analyze import analyze
 from .verdicts.classify import CriticalPoint

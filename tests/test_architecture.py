@@ -22,7 +22,7 @@ ROWS = """
     waist         dynamics
     programs      graph reading printing blocks precise intervals linear program compiled
                   cleared
-    numerics      simulate undecided critical enclosure taylor certify
+    numerics      trajectory simulate undecided critical enclosure taylor certify
     verdicts      forms location classify analysis problem analyze planes
     surfaces      plots
     entry         commandline __main__

@@ -13,7 +13,8 @@ from gameanalysis.declaration.game import Game, Player, zero_sum
 from gameanalysis.dynamics import VectorField, simultaneous_gradient, stackelberg_gradient
 from gameanalysis.errors import ShapeError
 from gameanalysis.numerics import simulate
-from gameanalysis.numerics.simulate import Outcome, iterate
+from gameanalysis.numerics.simulate import iterate
+from gameanalysis.numerics.trajectory import Outcome
 from gameanalysis.programs.compiled import compile_field
 
 x, y = sp.symbols("x y", real=True)
@@ -46,9 +47,9 @@ def test_a_linear_game_follows_the_powers_of_its_matrix(a, b, c, d, p, q, start,
               [-gamma[1]*c, 1 - gamma[1]*d, -gamma[1]*q], [Fraction(0), Fraction(0), Fraction(1)]]
     found = iterate(simultaneous_gradient(game), start, steps, step_size=gamma, keep=7,
                     bound=1e60)
-    assert found.status is Outcome.COMPLETED and found.taken == steps
-    assert found.step[0] == 0 and found.step[-1] == steps
-    for k, point in zip(found.step, found.x):
+    assert found.status is Outcome.COMPLETED and found.stopped == steps
+    assert found.t[0] == 0 and found.t[-1] == steps
+    for k, point in zip(found.t, found.x):
         rows = power(matrix, int(k))
         exact = [float(r[0]*start[0] + r[1]*start[1] + r[2]) for r in rows[:2]]
         scale = 1 + max(map(abs, exact))
@@ -117,7 +118,7 @@ def test_a_batch_keeps_its_shape():
     starts = np.arange(12.0).reshape(2, 3, 2)
     found = iterate(VectorField([x, 2*y], [x, y]), starts, 4, step_size=0.25)
     assert found.x.shape == (2, 3, 5, 2)
-    assert found.status.shape == found.taken.shape == (2, 3)
+    assert found.status.shape == found.stopped.shape == (2, 3)
     np.testing.assert_array_equal(found.last, starts * [0.75**4, 0.5**4])
     empty = iterate(VectorField([x, 2*y], [x, y]), np.zeros((0, 2)), 4, step_size=0.25)
     assert empty.x.shape == (0, 5, 2) and empty.require() is empty
@@ -129,11 +130,11 @@ def test_what_is_kept_is_part_of_all(keep, steps):
     field = compile_field(simultaneous_gradient(catalog.torus()))
     starts = [(1.0, 2.0), (-2.0, 0.5)]
     everything = iterate(field, starts, steps, step_size=0.05)
-    assert everything.step.tolist() == list(range(steps + 1))
+    assert everything.t.tolist() == list(range(steps + 1))
     some = iterate(field, starts, steps, step_size=0.05, keep=keep)
     expected = {steps} if keep == "last" else {*range(0, steps + 1, keep), steps}
-    assert some.step.tolist() == sorted(expected)
-    np.testing.assert_array_equal(some.x, everything.x[:, some.step])
+    assert some.t.tolist() == sorted(expected)
+    np.testing.assert_array_equal(some.x, everything.x[:, some.t])
 
 
 def test_blocks_of_another_length_change_nothing(monkeypatch):
@@ -162,7 +163,7 @@ def test_divergence_is_told_and_spoils_nothing(size, keep):
         value, taken = start, 0
         while taken < 600 and abs(value + 0.1 * value**2) <= 1e4:
             value, taken = value + 0.1 * value**2, taken + 1
-        assert found.taken[row] == taken
+        assert found.stopped[row] == taken
         assert found.status[row] is (Outcome.COMPLETED if taken == 600 else Outcome.DIVERGED)
         assert found.last[row, 0] == pytest.approx(value, rel=1e-9)
     assert set(found.status) >= {Outcome.DIVERGED}
@@ -176,7 +177,7 @@ def test_a_point_outside_a_domain_is_told(copies):
         expected.append(expected[-1] - 0.6 * expected[-1]**0.5)
     found = iterate(VectorField(sp.sqrt(x), x), np.ones((copies, 1)), 8, step_size=0.6)
     assert expected[-1] < 0
-    for path, taken, status in zip(found.x, found.taken, found.status):
+    for path, taken, status in zip(found.x, found.stopped, found.status):
         assert status is Outcome.UNDEFINED and taken == 3
         np.testing.assert_allclose(path[:, 0], expected + [expected[-1]] * 5, rtol=1e-14)
 
@@ -186,7 +187,7 @@ def test_a_singular_hessian_of_the_follower_is_told():
     field = stackelberg_gradient(zero_sum(x*y + y**3/3, x, y))
     found = iterate(field, [(1.0, 0.0), (1.0, -1.0)], 10, step_size=0.01)
     assert list(found.status) == [Outcome.UNDEFINED, Outcome.COMPLETED]
-    assert found.taken.tolist() == [0, 10] and (found.x[0] == [1.0, 0.0]).all()
+    assert found.stopped.tolist() == [0, 10] and (found.x[0] == [1.0, 0.0]).all()
 
 
 def test_an_overflow_inside_a_formula_is_no_failure():
@@ -200,10 +201,10 @@ def test_an_overflow_inside_a_formula_is_no_failure():
 def test_require_says_which_start_failed_and_why():
     field = VectorField(-x**2, x)
     found = iterate(field, [[-1.0], [5.0]], 100, step_size=0.1)
-    with pytest.raises(ArithmeticError, match=r"start 1 of 2, after \d+ of 100 steps: an iter"):
+    with pytest.raises(ArithmeticError, match=r"start 1 of 2, after \d+ of 100 updates: left the bound"):
         found.require()
     alone = iterate(field, [5.0], 100, step_size=0.1)
-    with pytest.raises(ArithmeticError, match=rf"^after {alone.taken} of 100 steps: an iterate"):
+    with pytest.raises(ArithmeticError, match=rf"^after {alone.stopped} of 100 updates: left the boundate"):
         alone.require()
     assert repr(found).splitlines()[0].startswith("Trajectory: 2 starts in 1 variables, 100")
     assert f"1: {Outcome.DIVERGED.value}" in repr(found)
@@ -212,7 +213,7 @@ def test_require_says_which_start_failed_and_why():
 
 def test_results_cannot_be_changed():
     found = iterate(VectorField([x, y], [x, y]), [(1, 2), (3, 4)], 3, step_size=0.1)
-    for array in (found.x, found.step, found.taken, found.status, found.last):
+    for array in (found.x, found.t, found.stopped, found.status, found.last):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
     with pytest.raises(AttributeError):

@@ -14,11 +14,7 @@ Reference: Fiez, Chasnov and Ratliff, ICML 2020, eq. (2) and Algorithm 1.
 
 from __future__ import annotations
 
-import operator
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -26,9 +22,11 @@ from numpy.typing import NDArray
 
 from ..dynamics import VectorField
 from ..errors import ShapeError
-from ..programs.compiled import CompiledField, compile_field, points
+from ..programs.compiled import CompiledField, compile_field
+from .trajectory import (Outcome, Trajectory, assembled, checked_count, checked_positive,
+                         checked_start)
 
-__all__ = ["Outcome", "Trajectory", "iterate"]
+__all__ = ["iterate"]
 
 Array = NDArray[np.float64]
 Advance = Callable[[Array, int], Array]
@@ -40,65 +38,13 @@ _FEW = 12
 _STEPS, _BLOCK = 250, 1 << 20
 
 
-class Outcome(Enum):
-    """How a trajectory ended; the value is the sentence shown."""
-
-    COMPLETED = "all steps were taken"
-    DIVERGED = ("an iterate left the bound on max|x|: try a smaller step_size or another "
-                "start, or raise bound")
-    UNDEFINED = ("the field has no finite value at the last point kept: the follower's "
-                 "Hessian is singular there, the point is outside the domain of a cost, or "
-                 "numbers overflowed")
-
-
-@dataclass(frozen=True, eq=False)
-class Trajectory:
-    """Iterates from one start or a batch of starts; made by `iterate`.
-
-    ``x`` : the points kept, shape (..., time, n), read-only and finite.  A start that
-        failed repeats its last finite point to the end of the axis.
-    ``step`` : the number of updates behind each point kept, shape (time,).
-    ``taken`` : how many updates each start took before it failed or was done, shape (...).
-    ``status`` : an `Outcome` for each start, an array of shape (...); for one start the
-        `Outcome` itself.
-    """
-
-    x: Array
-    step: NDArray[np.int_]
-    taken: Any
-    status: Any
-
-    @property
-    def last(self) -> Array:
-        """The last point of each start, shape (..., n)."""
-        return self.x[..., -1, :]
-
-    def require(self) -> Trajectory:
-        """Itself if all starts completed; raises `ArithmeticError` otherwise."""
-        statuses, taken = np.ravel(np.array(self.status, dtype=object)), np.ravel(self.taken)
-        for k, status in enumerate(statuses):
-            if status is not Outcome.COMPLETED:
-                which = f"start {k} of {len(statuses)}, " if len(statuses) > 1 else ""
-                raise ArithmeticError(f"{which}after {taken[k]} of {self.step[-1]} steps: "
-                                      f"{status.value}")
-        return self
-
-    def __repr__(self) -> str:
-        counts = Counter(np.ravel(np.array(self.status, dtype=object)).tolist())
-        n = sum(counts.values())
-        lines = [f"Trajectory: {n} start{'s' * (n != 1)} in {self.x.shape[-1]} variables, "
-                 f"{self.step[-1]} steps, {len(self.step)} points kept of each"]
-        return "\n".join(lines + [f"  {counts[outcome]}: {outcome.value}"
-                                  for outcome in Outcome if counts[outcome]])
-
-
 def iterate(field: VectorField | CompiledField, x0: Any, steps: int, *,
             step_size: float | Sequence[float], keep: int | str = "all",
             bound: float = 1e12) -> Trajectory:
     """Take ``steps`` updates x <- x - step_size g(x) from every start.
 
     Guarantee: every point kept is finite and is, up to rounding, the result of as many
-    updates as ``step`` says; what failed says so in ``status``, and leaves the other
+    updates as ``t`` says; what failed says so in ``status``, and leaves the other
     starts alone.  No guarantee that the last point is near a zero of g.  Coordinates
     with a period are not wrapped.
 
@@ -131,20 +77,14 @@ def iterate(field: VectorField | CompiledField, x0: Any, steps: int, *,
                         f"not a {type(field).__name__}")
     compiled = field if isinstance(field, CompiledField) else compile_field(field)
     n = compiled.n
-    bound = _positive(bound, "bound")
-    start = _checked_start(x0, n, bound)
+    bound = checked_positive(bound, "bound")
+    start = checked_start(x0, n, bound)
     gamma = _checked_sizes(step_size, n)
-    count = _checked_count(steps, "steps", 0)
+    count = checked_count(steps, "steps", 0)
     kept = _kept(count, keep)
     flat = start.reshape(-1, n)
     x, taken, codes = _run(compiled, flat, gamma, kept, bound)
-    shape = start.shape[:-1]
-    x = x.reshape(*shape, len(kept), n)
-    for array in (x, kept, taken, codes):
-        array.flags.writeable = False
-    if not shape:
-        return Trajectory(x, kept, int(taken[0]), codes[0])
-    return Trajectory(x, kept, taken.reshape(shape), codes.reshape(shape))
+    return assembled(start.shape[:-1], x, kept, taken, codes, method="NumPy")
 
 
 def _run(field: CompiledField, start: Array, gamma: Array, kept: NDArray[np.int_],
@@ -217,42 +157,12 @@ def _why(field: CompiledField, x: Array) -> Outcome:
     return Outcome.DIVERGED if finite else Outcome.UNDEFINED
 
 
-def _positive(value: Any, what: str) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{what} must be a number, not {value!r}") from None
-    if not 0 < number < np.inf:
-        raise ValueError(f"{what} must be positive and finite, not {value}")
-    return number
-
-
-def _checked_start(x0: Any, n: int, bound: float) -> Array:
-    start = points(x0, n)
-    if not np.isfinite(start).all():
-        raise ValueError("a start must consist of finite numbers, and this one holds NaN or "
-                         "an infinity")
-    if (np.abs(start) > bound).any():
-        raise ValueError(f"a start lies beyond the bound {bound:g} on max|x|: raise bound")
-    return start
-
-
 def _checked_sizes(step_size: Any, n: int) -> Array:
     values = list(step_size) if np.ndim(step_size) else [step_size] * n
     if len(values) != n:
         raise ShapeError(f"step_size is one number, or {n}, one for each variable, not "
                          f"{len(values)}")
-    return np.array([_positive(value, "step_size") for value in values])
-
-
-def _checked_count(value: Any, what: str, least: int) -> int:
-    try:
-        count = operator.index(value)
-    except TypeError:
-        raise ValueError(f"{what} must be an integer, not {value!r}") from None
-    if isinstance(value, bool) or count < least:
-        raise ValueError(f"{what} must be an integer >= {least}, not {value}")
-    return count
+    return np.array([checked_positive(value, "step_size") for value in values])
 
 
 def _kept(steps: int, keep: int | str) -> NDArray[np.int_]:
@@ -261,6 +171,6 @@ def _kept(steps: int, keep: int | str) -> NDArray[np.int_]:
         return np.array([steps])
     if isinstance(keep, str) and keep != "all":
         raise ValueError(f"keep is 'all', 'last' or an int, not {keep!r}")
-    every = 1 if isinstance(keep, str) else _checked_count(keep, "keep", 1)
+    every = 1 if isinstance(keep, str) else checked_count(keep, "keep", 1)
     kept = np.arange(0, steps + 1, every)
     return kept if kept[-1] == steps else np.append(kept, steps)
