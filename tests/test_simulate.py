@@ -201,12 +201,13 @@ def test_an_overflow_inside_a_formula_is_no_failure():
 def test_require_says_which_start_failed_and_why():
     field = VectorField(-x**2, x)
     found = iterate(field, [[-1.0], [5.0]], 100, step_size=0.1)
-    with pytest.raises(ArithmeticError, match=r"start 1 of 2, after \d+ of 100 updates: left the bound"):
+    words = r"start 1 of 2, after \d+ of 100 updates: left the bound"
+    with pytest.raises(ArithmeticError, match=words):
         found.require()
     alone = iterate(field, [5.0], 100, step_size=0.1)
-    with pytest.raises(ArithmeticError, match=rf"^after {alone.stopped} of 100 updates: left the boundate"):
+    with pytest.raises(ArithmeticError, match=rf"^after {alone.stopped} of 100 updates: left the bound"):
         alone.require()
-    assert repr(found).splitlines()[0].startswith("Trajectory: 2 starts in 1 variables, 100")
+    assert repr(found).splitlines()[0].startswith("Trajectory: 2 starts in 1 variable, 100")
     assert f"1: {Outcome.DIVERGED.value}" in repr(found)
     assert f"1: {Outcome.COMPLETED.value}" in repr(found) and "3:" not in repr(found)
 
