@@ -215,6 +215,10 @@ class ExactNumbers:
             a, b = b, a
         return self._angle(self._rational(a) * b.q)
 
+    def select(self, c: Any, a: Any, b: Any) -> Any:
+        """a if c > 0, else b."""
+        return a if self.sign(c) > 0 else b
+
     def neg(self, a: Any) -> Any:
         """-a."""
         return PiMultiple(-a.q) if isinstance(a, PiMultiple) else -a

@@ -18,8 +18,8 @@ set of variables it depends on.
 
 Operations: ``var i``, ``const q`` (an exact rational), ``pi``, ``add``, ``sub``,
 ``mul``, ``div``, ``neg``, ``pow a n`` (n >= 2 an int), ``powr a q`` (q a
-Fraction, not an integer; real, for a >= 0), ``sqrt`` and the unary functions of
-`UNARY`.  No float occurs here.
+Fraction, not an integer; real, for a >= 0), ``select c a b`` (a where c > 0, else b),
+``sqrt`` and the unary functions of `UNARY`.  No float occurs here.
 """
 
 from __future__ import annotations
@@ -326,6 +326,13 @@ class Graph:
         """The polygamma function of order 0, 1, ... of a node; order 0 is digamma."""
         return self._node(("polygamma", a, order), self.support[a])
 
+    def select(self, c: int, a: int, b: int) -> int:
+        """The node a where c > 0, else b; its derivative is that of the one selected."""
+        value = self._value(c)
+        if value is not None or a == b:
+            return a if value is None or value > 0 else b
+        return self._node(("select", c, a, b), self.support[c] | self.support[a] | self.support[b])
+
     # -- derivatives -----------------------------------------------------
 
     def gradient(self, output: int, variables: Iterable[int]) -> list[int]:
@@ -362,8 +369,11 @@ class Graph:
         return [adjoints.get(v, self.zero) for v in wanted]
 
     def _share(self, adjoint: int, index: int, node: Node, position: int) -> int:
-        """What a node adds to the adjoint of its operand at a position, 1 or 2."""
+        """What a node adds to the adjoint of its operand at a position, from 1 on."""
         operation, second = node[0], position == 2
+        if operation == "select":
+            shares = {2: (adjoint, self.zero), 3: (self.zero, adjoint)}
+            return self.select(node[1], *shares[position]) if position in shares else self.zero
         if operation == "mul":
             return self.mul(adjoint, node[3 - position])
         if operation == "add":
@@ -454,8 +464,8 @@ class Graph:
 
     def _rebuild(self, node: Node, done: dict[int, int]) -> int:
         operation, a = node[0], done[node[1]]
-        if operation in ("add", "sub", "mul", "div"):
-            return getattr(self, operation)(a, done[node[2]])
+        if operation in _SEVERAL:
+            return getattr(self, operation)(*(done[k] for k in operands(node)))
         if operation == "neg":
             return self.neg(a)
         if operation == "pow":
@@ -479,12 +489,12 @@ class Graph:
 
 
 _OF_SQUARE = frozenset("asin acos atan asinh acosh atanh erf erfc".split())
-_BINARY = frozenset("add sub mul div".split())
+_SEVERAL = frozenset("add sub mul div select".split())
 
 
 def operands(node: Node) -> tuple[int, ...]:
     """The indices of the nodes that a node needs."""
     operation = node[0]
-    if operation in _BINARY:
-        return node[1], node[2]
+    if operation in _SEVERAL:
+        return node[1:]
     return () if operation in ("var", "const", "pi") else (node[1],)

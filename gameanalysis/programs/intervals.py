@@ -278,6 +278,13 @@ class FloatIntervals(WithoutEnclosure):
             np.minimum(v[0], 0.0, out=v[0])
         return Interval(v, a.positive and b.positive)
 
+    def select(self, c: Interval, a: Interval, b: Interval) -> Interval:
+        """a where c > 0, b where c <= 0; where c can be both, the hull, not defined."""
+        yes, no = c.ends[0] < 0, c.ends[1] <= 0
+        self._require(yes | no, False)
+        hull = np.maximum(a.ends, b.ends)
+        return Interval(np.where(yes, a.ends, np.where(no, b.ends, hull)))
+
     def pow(self, a: Interval, n: int) -> Interval:
         """a**n for an integer n >= 2; even powers are at least 0."""
         check_power(n)

@@ -216,6 +216,18 @@ class PreciseIntervals(WithoutEnclosure):
             return self._value(*_LINE)
         return self._value(*libmpi.mpi_div(a._mpi_, (lo, hi), self.prec))
 
+    def select(self, c: Any, a: Any, b: Any) -> Any:
+        """a where c > 0, b where c <= 0; the hull, not defined, where c can be both."""
+        lo, hi = c._mpi_
+        if _lt(libmp.fzero, lo):
+            return a
+        if _le(hi, libmp.fzero):
+            return b
+        self._require(False, False)
+        ends = (*a._mpi_, *b._mpi_)
+        return self._value(ends[2] if _lt(ends[2], ends[0]) else ends[0],
+                           ends[3] if _lt(ends[1], ends[3]) else ends[1])
+
     def pow(self, a: Any, n: int) -> Any:
         """a**n for an integer n >= 2; even powers are at least 0."""
         check_power(n)

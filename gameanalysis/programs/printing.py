@@ -73,8 +73,8 @@ def nearest(value: int | Fraction) -> float:
 def renumbered(node: Node, place: Sequence[int] | dict[int, int]) -> Node:
     """The same operation on operands that have moved."""
     needed = operands(node)
-    if len(needed) == 2:
-        return node[0], place[needed[0]], place[needed[1]]
+    if len(needed) > 1:
+        return (node[0], *[place[k] for k in needed])
     return (node[0], place[needed[0]], *node[2:]) if needed else node
 
 
@@ -87,9 +87,20 @@ def _function(node: Node) -> Callable[..., Any]:
             return _WithParameter(special.polygamma, node[2], parameter_first=True)
         # The real loggamma is NaN for a < 0, as it must be, unlike gammaln.
         return special.digamma if operation == "polygamma" else getattr(special, operation)
+    if operation == "select":
+        return _select
     if operation == "powr":
         return _WithParameter(np.power, nearest(node[2]), parameter_first=False)
     return _UFUNC.get(operation) or getattr(np, operation)
+
+
+def _select(c: Any, a: Any, b: Any, out: Any = None) -> Any:
+    """a where c > 0, else b (NaN too is not above 0)."""
+    value = np.where(np.greater(c, 0), a, b)
+    if out is None:
+        return value
+    out[...] = value
+    return out
 
 
 class _WithParameter:
@@ -209,6 +220,8 @@ def point_source(program: Lowered) -> str:
             code = f"({text[node[1]]} {_SYMBOL[operation]} {text[node[2]]})"
         elif operation == "neg":
             code = f"(-{text[node[1]]})"
+        elif operation == "select":
+            code = f"({text[node[2]]} if {text[node[1]]} > 0 else {text[node[3]]})"
         elif operation == "powr":
             # Not **, which turns to complex numbers below zero.
             code = f"pow({text[node[1]]}, {nearest(node[2])!r})"

@@ -42,8 +42,8 @@ class Arithmetic(Protocol):
     """What `Program.evaluate` needs of a kind of numbers.
 
     Besides the two below, a method for each operation: ``add(a, b)``, ``sub``,
-    ``mul``, ``div``, ``neg(a)``, ``pow(a, n)``, ``powr(a, q)``, ``polygamma(a, n)`` and
-    one for each unary function that occurs.
+    ``mul``, ``div``, ``neg(a)``, ``pow(a, n)``, ``powr(a, q)``, ``polygamma(a, n)``,
+    ``select(c, a, b)`` and one for each unary function that occurs.
     """
 
     def constant(self, value: Fraction) -> Any:
@@ -78,6 +78,7 @@ class Rationals:
     div = staticmethod(lambda a, b: Fraction(a) / b)
     neg = staticmethod(lambda a: -a)
     pow = staticmethod(lambda a, n: a ** n)
+    select = staticmethod(lambda c, a, b: a if c > 0 else b)
 
     def __getattr__(self, name: str) -> Callable[..., Fraction]:
         if name.startswith("_"):
