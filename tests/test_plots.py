@@ -15,6 +15,7 @@ from gameanalysis.declaration.game import Game, Player, zero_sum
 from gameanalysis.dynamics import VectorField, simultaneous_gradient, stackelberg_gradient
 from gameanalysis.errors import BoxError, GameError, ShapeError
 from gameanalysis.numerics.simulate import iterate
+from gameanalysis.pictures import canvas
 from gameanalysis.verdicts.analyze import analyze
 
 x, y = sp.symbols("x y", real=True)
@@ -247,7 +248,7 @@ def test_classes_differ_in_grey_by_shape_or_fill():
         axes = Figure(figsize=(0.2, 0.2), dpi=150).add_axes((0, 0, 1, 1))
         axes.set(xlim=(-1, 1), ylim=(-1, 1))
         axes.set_axis_off()
-        plots._draw_points(axes, name, np.zeros((1, 2)))
+        canvas.draw_points(axes, name, np.zeros((1, 2)))
         pictures[name] = grey(axes.figure)
     for one, other in combinations(plots.MARKERS, 2):
         ink = min((pictures[one] < 0.9).sum(), (pictures[other] < 0.9).sum())
@@ -406,7 +407,7 @@ def test_circles_are_labelled_in_multiples_of_pi(torus):
     shown = [t.get_text() for t in portrait.ax.get_xticklabels()]
     assert [t for t in shown if t in (r"$-\pi$", r"$-\pi/2$", "$0$", r"$\pi/2$", r"$\pi$")] == [
         r"$-\pi$", r"$-\pi/2$", "$0$", r"$\pi/2$", r"$\pi$"]
-    assert [plots._in_pi(v * np.pi) for v in (3, -0.75, 0.125)] == [
+    assert [canvas.in_pi(v * np.pi) for v in (3, -0.75, 0.125)] == [
         r"$3\pi$", r"$-3\pi/4$", r"$\pi/8$"]
 
 

@@ -49,7 +49,8 @@ from .minors import (Entry, Matrix, Sign, determinant_sign, dot, exact_sign, int
 
 __all__ = [
     "is_singular", "is_positive_definite", "inertia", "is_stable", "is_hyperbolic",
-    "spectrum_inertia", "n_real_eigenvalues"]
+    "spectrum_inertia", "n_real_eigenvalues", "all_positive", "hurwitz_minors", "hyperbolic",
+    "is_hurwitz", "lienard_chipart", "rational_member"]
 
 Poly = list[Entry]
 
@@ -80,7 +81,7 @@ def _symmetric(rows: list[list[Entry]], sign: Sign) -> list[list[Entry]]:
     return rows
 
 
-def _member(rows: list[list[Entry]]) -> list[list[Entry]] | None:
+def rational_member(rows: list[list[Entry]]) -> list[list[Entry]] | None:
     """One rational matrix of the box, entry by entry, or None if none is known."""
     def number(x: Entry) -> Entry | None:
         if type(x) is int:
@@ -95,7 +96,7 @@ def _member(rows: list[list[Entry]]) -> list[list[Entry]] | None:
 
 # Symmetric matrices
 
-def _all_positive(signs: Iterable[int | None]) -> Truth:
+def all_positive(signs: Iterable[int | None]) -> Truth:
     """YES if all are positive, NO as soon as one is proved not to be."""
     return Truth.all(Truth.of(None if s is None else s > 0) for s in signs)
 
@@ -120,11 +121,11 @@ def is_positive_definite(matrix: Matrix, sign: Sign = exact_sign) -> Truth:
     if any(sign(row[i]) in (0, -1) for i, row in enumerate(rows)):
         return Truth.NO
     signs = [sign(x) for x in leading_minors(rows)]
-    verdict = _all_positive(signs)
+    verdict = all_positive(signs)
     if verdict is Truth.UNDECIDED:
-        verdict = _all_positive(map(sign, minor_sums(rows)))
+        verdict = all_positive(map(sign, minor_sums(rows)))
     if verdict is Truth.UNDECIDED and signs[-1]:
-        member = _member(rows)
+        member = rational_member(rows)
         if member is not None:
             return is_positive_definite(member)
     return verdict
@@ -149,7 +150,7 @@ def inertia(matrix: Matrix, sign: Sign = exact_sign) -> tuple[int, int, int] | N
         n_negative = _variations(known)
         return len(rows) - n_zero - n_negative, n_negative, n_zero
     # Without a singular matrix in the (connected) box, one member speaks for all.
-    member = _member(rows) if signs[-1] else None
+    member = rational_member(rows) if signs[-1] else None
     return None if member is None else inertia(member)
 
 
@@ -278,7 +279,8 @@ def _alternating(sums: list[Entry], start: int) -> Poly:
             for k, x in enumerate(sums)]
 
 
-def _hyperbolic(sums: list[Entry], sign: Sign) -> Truth:
+def hyperbolic(sums: list[Entry], sign: Sign) -> Truth:
+    """Whether e_0 s^n + ... + e_n has no root on the imaginary axis."""
     at_zero = sign(sums[-1])
     if at_zero == 0:
         return Truth.NO
@@ -305,7 +307,7 @@ def is_hyperbolic(matrix: Matrix, sign: Sign = exact_sign) -> Truth:
     >>> is_hyperbolic([[0, 1], [-1, 0]]), is_hyperbolic([[0, 1], [1, 0]])
     (<Truth.NO>, <Truth.YES>)
     """
-    return _hyperbolic(minor_sums(integers(square(matrix))[0]), total_sign(sign))
+    return hyperbolic(minor_sums(integers(square(matrix))[0]), total_sign(sign))
 
 
 def is_stable(matrix: Matrix, sign: Sign = exact_sign) -> Truth:
@@ -321,24 +323,34 @@ def is_stable(matrix: Matrix, sign: Sign = exact_sign) -> Truth:
     """
     sign = total_sign(sign)
     rows = integers(square(matrix))[0]
-    n = len(rows)
     sums = minor_sums(rows)
-    verdict = _all_positive(map(sign, sums))
-    if verdict is Truth.NO or n < 2:
-        return verdict
-    # H_ij = e_(2j-i), i, j = 1, ..., n-1.
-    hurwitz = [[sums[2 * j - i + 1] if 0 <= 2 * j - i + 1 <= n else 0
-                for j in range(n - 1)] for i in range(n - 1)]
-    signs = [sign(x) for x in leading_minors(hurwitz)]
-    every = _all_positive(signs)
-    if every is Truth.NO:
-        return every
-    verdict &= _all_positive(signs[::-2])
+    verdict = is_hurwitz(sums, sign)
     if verdict is Truth.UNDECIDED:
-        member = _member(rows)
-        if member is not None and _hyperbolic(sums, sign) is Truth.YES:
+        member = rational_member(rows)
+        if member is not None and hyperbolic(sums, sign) is Truth.YES:
             return is_stable(member)
     return verdict
+
+
+def is_hurwitz(sums: list[Entry], sign: Sign) -> Truth:
+    """Whether e_0 s^n + ... + e_n, e_0 > 0, has all its roots left of the imaginary axis."""
+    verdict = all_positive(map(sign, sums))
+    if verdict is Truth.NO or len(sums) < 3:
+        return verdict
+    return lienard_chipart(verdict, [sign(x) for x in hurwitz_minors(sums)])
+
+
+def hurwitz_minors(sums: list[Entry]) -> list[Entry]:
+    """D_1, ..., D_(n-1): leading minors of the matrix H_ij = e_(2j-i)."""
+    n = len(sums) - 1
+    return leading_minors([[sums[2 * j - i + 1] if 0 <= 2 * j - i + 1 <= n else 0
+                            for j in range(n - 1)] for i in range(n - 1)])
+
+
+def lienard_chipart(coefficients: Truth, signs: list[int | None]) -> Truth:
+    """The criterion, from whether all coefficients are positive and the minors' signs."""
+    every = all_positive(signs)
+    return every if every is Truth.NO else coefficients & all_positive(signs[::-2])
 
 
 def spectrum_inertia(matrix: Matrix, sign: Sign = exact_sign) -> tuple[int, int, int] | None:
@@ -359,8 +371,8 @@ def spectrum_inertia(matrix: Matrix, sign: Sign = exact_sign) -> tuple[int, int,
     if found is not None and n_axis is not None:
         n_off = len(rows) - n_axis
         return (n_off + found[0]) // 2, (n_off - found[0]) // 2, n_axis
-    member = _member(rows)
-    if member is None or _hyperbolic(sums, sign) is not Truth.YES:
+    member = rational_member(rows)
+    if member is None or hyperbolic(sums, sign) is not Truth.YES:
         return None
     return spectrum_inertia(member)
 

@@ -30,11 +30,14 @@ from ..learning.updates import Update
 from .compiled import CompiledField, compile_field
 from .graph import Graph
 from .program import Program
-from .scalars import RuleGraph
+from .scalars import RuleGraph, jacobian_at_rest
 
 __all__ = ["CompiledUpdate", "compile_update"]
 
 Array = NDArray[np.float64]
+
+NUMERICAL = ("{} is known numerically only, because it solves a linear system in many variables: "
+             "it has no program")
 
 
 class _Replay:
@@ -91,9 +94,7 @@ class CompiledUpdate:
         if self.field is not None:
             program = self.field.value_program
             if program is None:
-                raise GameError(f"{self.name or 'the field'} is known numerically only, because "
-                                f"it solves a linear system in many variables: it has no "
-                                f"program")
+                raise GameError(NUMERICAL.format(self.name or "the field"))
             graph = Graph(2 * self.n)
             z, rates = graph.variables[:self.n], graph.variables[self.n:]
             value = program.evaluate(z, _Replay(graph))
@@ -142,6 +143,27 @@ class CompiledUpdate:
         rest = dict(zip(graph.variables[self.n:self.n + self.n_memory], start))
         return Program(graph, graph.substitute(flat, rest) if rest else flat)
 
+    def rest_jacobian(self, vanishing: Sequence[bool]) -> Program:
+        """(z, gamma) to M at a fixed point, row by row; all learning rates gamma (times tau).
+
+        ``vanishing`` says which components of omega are zero at the point.  The learning rate
+        meets + - * / only.  Raises `GameError` if the rule is not at rest at such points.
+        """
+        graph = Graph(self.n + 1)
+        z, step = graph.variables[:self.n], graph.variables[self.n]
+        if isinstance(self.source, Update) and self.field is None:
+            built, nodes = jacobian_at_rest(self.source, vanishing)
+            inputs = [*z, *[graph.zero] * self.n_memory, *[step] * self.n]
+            return Program(graph, Program(built.graph, nodes).evaluate(inputs, _Replay(graph)))
+        assert self.field is not None
+        program = self.field.jacobian_program
+        if program is None:
+            raise GameError(NUMERICAL.format(self.name or "the field"))
+        slopes = program.evaluate(z, _Replay(graph))
+        return Program(graph, [graph.sub(graph.one if k % (self.n + 1) == 0 else graph.zero,
+                                         graph.mul(step, slope))
+                               for k, slope in enumerate(slopes)])
+
     @cached_property
     def displacement_program(self) -> Program:
         """(z, m, gamma) to (F - z, h - m), with m at rest put in: zero at a fixed point."""
@@ -158,8 +180,7 @@ class CompiledUpdate:
         values = {node: graph.constant(Fraction(rate))
                   for node, rate in zip(self._rate_nodes(), rates)}
         moved = graph.substitute([graph.sub(b, a) for a, b in zip(nodes, state)], values)
-        symbols = [*self.variables, *(sp.Symbol(f"m_{v}", real=True)
-                                      for v in self.variables[:self.n_memory])]
+        symbols = [*self.variables, *getattr(self.source, "memory", ())]
         shell = VectorField([0] * len(symbols), symbols, name=f"standstill of {self.name}",
                             periods=dict(self.periods))
         return CompiledField(shell, (graph, moved))

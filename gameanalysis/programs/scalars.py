@@ -11,19 +11,22 @@ in this order; rates are variables, so that one program serves every schedule.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from ..declaration.game import Game
+from ..errors import GameError
 from ..learning.play import Entries, Play, entries
 from ..learning.updates import RuleField, Update
 from .graph import Graph
 from .reading import Reader
 
-__all__ = ["RuleGraph", "Scalar", "rule_field_nodes"]
+__all__ = ["RuleGraph", "Scalar", "jacobian_at_rest", "rule_field_nodes"]
 
 
 class Scalar:
@@ -104,6 +107,9 @@ class _Nodes:
     def exp(self, a: Scalar) -> Scalar:
         return Scalar(self.graph, self.graph.apply("exp", a.index))
 
+    def vanishes(self, entry: Scalar) -> bool:
+        return entry.index == self.graph.zero
+
 
 class RuleGraph:
     """A graph with a game's costs read into it, and the `Play` on it.
@@ -129,6 +135,141 @@ class RuleGraph:
     def nodes(values: Entries) -> list[int]:
         """The nodes of an array of entries."""
         return [value.index for value in values.ravel()]
+
+
+class _Jet:
+    """A function of (z, m) at a fixed point: its value there, and its first derivatives.
+
+    Both are nodes, functions of z.  ``slopes`` is an array of Scalars, (n + n_memory,).
+    """
+
+    __slots__ = ("value", "slopes")
+
+    def __init__(self, value: Scalar, slopes: Entries) -> None:
+        self.value, self.slopes = value, slopes
+
+    def _jet(self, other: Any) -> _Jet:
+        if isinstance(other, _Jet):
+            return other
+        return _Jet(self.value * 0 + other, self.slopes * 0)
+
+    def __add__(self, other: Any) -> _Jet:
+        other = self._jet(other)
+        return _Jet(self.value + other.value, self.slopes + other.slopes)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> _Jet:
+        return _Jet(-self.value, -self.slopes)
+
+    def __sub__(self, other: Any) -> _Jet:
+        return self + -self._jet(other)
+
+    def __rsub__(self, other: Any) -> _Jet:
+        return -self + other
+
+    def __mul__(self, other: Any) -> _Jet:
+        other = self._jet(other)
+        return _Jet(self.value * other.value,
+                    self.slopes * other.value + other.slopes * self.value)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> _Jet:
+        other = self._jet(other)
+        value = self.value / other.value
+        return _Jet(value, (self.slopes - other.slopes * value) / other.value)
+
+    def __pow__(self, n: int) -> _Jet:
+        return _Jet(self.value ** n, self.slopes * (self.value ** (n - 1) * n))
+
+
+class _Jets:
+    """The algebra of `_Jet`: `moved` is the chain rule at a point that does not move."""
+
+    def __init__(self, nodes: _Nodes, width: int) -> None:
+        self.nodes, self.zero = nodes, nodes.number(sp.S.Zero)
+        self.width = width
+
+    def constant(self, value: Scalar) -> _Jet:
+        """A value that does not depend on (z, m)."""
+        return _Jet(value, entries([self.zero] * self.width))
+
+    def number(self, value: sp.Expr) -> _Jet:
+        return self.constant(self.nodes.number(value))
+
+    def moved(self, listed: Iterable[_Jet], variables: Iterable[_Jet],
+              values: Iterable[_Jet]) -> list[_Jet]:
+        before, after = list(variables), list(values)
+        if any(a.value.index != b.value.index for a, b in zip(before, after)):
+            raise GameError("the rule looks at the game at another point, which moves when "
+                            "its fixed point does not")
+        turn = np.stack([jet.slopes for jet in after])          # dz'/d(z, m)
+        n = len(before)
+        out = []
+        for jet in listed:
+            kept = jet.slopes.copy()
+            kept[:n] = kept[:n] * 0
+            out.append(_Jet(jet.value, jet.slopes[:n] @ turn + kept))
+        return out
+
+    def vanishes(self, entry: _Jet) -> bool:
+        return self.nodes.vanishes(entry.value)
+
+    def exp(self, a: _Jet) -> _Jet:
+        value = self.nodes.exp(a.value)
+        return _Jet(value, a.slopes * value)
+
+
+class _RestingPlay(Play):
+    """A `Play` of jets at a point where some components of omega are known to be zero."""
+
+    def __init__(self, base: Play, jets: _Jets, vanishing: Sequence[bool]) -> None:
+        unit = np.where(np.eye(base.n, jets.width, dtype=bool),
+                        jets.nodes.number(sp.S.One), jets.zero)
+        super().__init__(jets, (), [_Jet(z, row) for z, row in zip(base.z, unit)],
+                         [own.stop - own.start for own in base.players])
+        self._base, self._jets, self._vanishing = base, jets, vanishing
+
+    def _lifted(self, values: Entries) -> Entries:
+        """Functions of z as jets."""
+        slopes = self._base.derivative(values.ravel())
+        rest = entries([self._jets.zero] * (self._jets.width - self.n))
+        return entries(_Jet(v, np.concatenate([row, rest]))
+                       for v, row in zip(values.ravel(), slopes)).reshape(values.shape)
+
+    @cached_property
+    def omega(self) -> Entries:
+        return entries(_Jet(self._jets.zero, jet.slopes) if vanishes else jet
+                       for jet, vanishes in zip(self._lifted(self._base.omega),
+                                                self._vanishing))
+
+    @cached_property
+    def jacobian(self) -> Entries:
+        return self._lifted(self._base.jacobian)
+
+    def slope(self, player: int) -> Entries:
+        return self._lifted(self._base.slope(player))
+
+
+def jacobian_at_rest(update: Update, vanishing: Sequence[bool]) -> tuple[RuleGraph, list[int]]:
+    """M = D(F, h) at a fixed point where the components ``vanishing`` of omega are zero.
+
+    By the chain rule at the fixed point itself: a rule that looks ahead sees no other point
+    there, so that the learning rates enter M as in linear games, rationally, and omega
+    brings no rounding.  Returns the graph, and the nodes of M row by row, functions of z and
+    the rates.  Raises `GameError` if the rule moves away from such a point.
+    """
+    built = RuleGraph(update.game, update.n_memory)
+    n, width = built.n, built.n + update.n_memory
+    jets = _Jets(_Nodes(built.graph), width)
+    play = _RestingPlay(built.play, jets, vanishing)
+    rates = entries(map(jets.constant, built.rates))
+    start = update.at_start(play, rates)
+    unit = np.where(np.eye(width, dtype=bool)[n:], jets.nodes.number(sp.S.One), jets.zero)
+    memory = entries(_Jet(jet.value, row) for jet, row in zip(start, unit))
+    after, kept = update.entries(play, rates, memory)
+    return built, [slope.index for jet in (*after, *kept) for slope in jet.slopes]
 
 
 def rule_field_nodes(field: RuleField) -> tuple[Graph, list[int]]:

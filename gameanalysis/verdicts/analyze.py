@@ -34,7 +34,7 @@ from .location import (AlgebraicLocation, CertifiedLocation, FloatLocation, Loca
                        RationalLocation)
 from .problem import MAX_VARIABLES, Problem
 
-__all__ = ["analyze", "classify"]
+__all__ = ["analyze", "classify", "locations"]
 
 #: So many points of what seems to be a continuum of critical points are shown.
 _SAMPLES = 5
@@ -99,16 +99,41 @@ def classify(game: Game, points: Any, of: str = "simultaneous") -> tuple[Critica
     >>> classify(zero_sum(x*y, x, y), [(0, 0)])[0].degenerate
     <Truth.YES>
     """
-    rows = [p.x if isinstance(p, CriticalPoint) else p for p in points]
-    if rows and not np.iterable(rows[0]):
+    task, found = _located(game, points, of)
+    return tuple(map(task.classifier.classify, found))
+
+
+def locations(game: Game, points: Any, of: str = "simultaneous") -> list[Location]:
+    """Where given critical points are, to any precision; parameters and errors of `classify`.
+
+    A point of an `Analysis` that is not certified, or that is no longer found, is a location
+    without proof.
+    """
+    return _located(game, points, of)[1]
+
+
+def _located(game: Game, points: Any, of: str) -> tuple[_Task, list[Location]]:
+    rows = list(points)
+    if rows and not isinstance(rows[0], CriticalPoint) and not np.iterable(rows[0]):
         rows = [rows]
     task = _Task(game, None, of, 0, 0, None)
     n = len(game.variables)
     for row in rows:
-        if len(row) != n:
+        length = len(row.x if isinstance(row, CriticalPoint) else row)
+        if length != n:
             raise BoxError(f"a point needs {n} coordinates, one for each of "
-                           f"{', '.join(map(str, game.variables))}, not {len(row)}")
-    return tuple(task.classifier.classify(task.locate(row)) for row in rows)
+                           f"{', '.join(map(str, game.variables))}, not {length}")
+    return task, [_known(task, p) if isinstance(p, CriticalPoint) else task.locate(p)
+                  for p in rows]
+
+
+def _known(task: _Task, point: CriticalPoint) -> Location:
+    if point.certified:
+        try:
+            return task.locate(point.x)
+        except GameError:               # a multiple zero, from which Newton's method strays
+            pass
+    return FloatLocation(point.x)
 
 
 def _exact_box(game: Game, box: Any) -> Box:
