@@ -34,7 +34,7 @@ from .location import (AlgebraicLocation, CertifiedLocation, FloatLocation, Loca
                        RationalLocation)
 from .problem import MAX_VARIABLES, Problem
 
-__all__ = ["analyze", "classify", "locations"]
+__all__ = ["analyze", "classify", "exact_box", "locations"]
 
 #: So many points of what seems to be a continuum of critical points are shown.
 _SAMPLES = 5
@@ -74,7 +74,7 @@ def analyze(game: Game, box: Any, of: str = "simultaneous", *, max_boxes: int | 
         raise GameError(f"of is 'simultaneous' or 'stackelberg', not {of!r}")
     if not isinstance(game, Game):
         raise GameError(f"expected a Game, not {game!r}")
-    return _Task(game, None if box is None else _exact_box(game, box), of,
+    return _Task(game, None if box is None else exact_box(game, box), of,
                  max_boxes, n_starts, rng).run()
 
 
@@ -136,7 +136,7 @@ def _known(task: _Task, point: CriticalPoint) -> Location:
     return FloatLocation(point.x)
 
 
-def _exact_box(game: Game, box: Any) -> Box:
+def exact_box(game: Game, box: Any) -> Box:
     """The box as pairs of exact numbers in the order of the variables."""
     if isinstance(box, Mapping):
         by_name = {v.name if isinstance(v, sp.Symbol) else str(v): ends

@@ -193,7 +193,7 @@ def stability_table(game: Game, points: Any, rules: Iterable[Rule | str] | None 
     """
     if not isinstance(game, Game):
         raise GameError(f"expected a Game, not {game!r}")
-    gamma = _checked_step(step_size)
+    gamma = checked_step(step_size)
     found, where = _points(game, points, of)
     listed, skipped = _rules(game, rules)
     vanishing = _vanishing(game, found)
@@ -205,7 +205,8 @@ def stability_table(game: Game, points: Any, rules: Iterable[Rule | str] | None 
     return StabilityTable(game, found, listed, gamma, tuple(rows), skipped)
 
 
-def _checked_step(step_size: Number) -> Fraction:
+def checked_step(step_size: Number) -> Fraction:
+    """A learning rate as an exact positive rational; raises `GameError` for others."""
     value = exact(step_size, "step_size")
     if not value.is_Rational or value <= 0:
         raise GameError(f"step_size must be a positive rational number, not {step_size}")
@@ -274,7 +275,7 @@ class _AtRest:
             pass
 
     def is_fixed(self, point: CriticalPoint, location: Location, gamma: Fraction) -> Truth:
-        """Whether the rule leaves the point where it is: by what it promises, or by its formula."""
+        """Whether the rule leaves the point: by what it promises, or by its formula."""
         if not location.certified:
             return Truth.UNDECIDED
         if self.zero_sum or self.rule.rest == point.of:
@@ -344,5 +345,3 @@ def _range_text(found: StepRange) -> str:
 
 def _short(truth: Truth) -> str:
     return "?" if truth is Truth.UNDECIDED else str(truth)
-
-

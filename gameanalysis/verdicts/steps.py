@@ -121,7 +121,7 @@ class StepsAt:
         Ranges that lie within a ratio of 1.05 of learning rates, or outside of 1e-5 to 1e4
         times the natural scale, can be missed where ``proved`` is UNDECIDED.
         """
-        grid = np.geomspace(*(end * self._scale for end in _RANGE), _COUNT)
+        grid = np.geomspace(_RANGE[0] * self._scale, _RANGE[1] * self._scale, _COUNT)
         inside = self.radii(grid) < 1 - 1e-14
         changes = np.flatnonzero(inside[1:] != inside[:-1])
         ends = [self._end(grid[k], grid[k + 1]) for k in changes.tolist()]
