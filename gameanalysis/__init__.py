@@ -17,31 +17,41 @@ from __future__ import annotations
 
 __version__ = "0.1.0"
 
-from . import catalog, parsing
+from . import catalog, parsing, rules
 from .declaration.game import Game, Player, zero_sum
 from .dynamics import GameField, VectorField, simultaneous_gradient, stackelberg_gradient
 from .errors import BoxError, GameError, ParseError, ShapeError, UnsupportedFunction
 from .exact.derivatives import (follower_jacobian, game_gradient, game_jacobian, hessian_block,
                                 implicit_derivative, schur_complement, stackelberg_jacobian,
                                 total_derivative, total_hessian)
+from .learning.updates import Rule, RuleField, Update
+from .numerics import noise, schedules
 from .numerics.certify import Certificate, certify
 from .numerics.critical import Candidates, find_critical_points
+from .numerics.flow import flow
 from .numerics.simulate import iterate
+from .numerics.stochastic import stochastic_hypotheses
 from .numerics.trajectory import Outcome, Trajectory
 from .numerics.undecided import Reason, Undecided
 from .programs.compiled import CompiledField, CompiledGame, compile_field, compile_game
 from .truth import Truth
 from .verdicts.analysis import Analysis
 from .verdicts.analyze import analyze, classify
+from .verdicts.basins import Basins, basins
 from .verdicts.classify import CriticalPoint
+from .verdicts.stability import RuleAtPoint, StabilityTable, stability_table
+from .verdicts.standstill import FixedPoint, FixedPoints, fixed_points
 
 __all__ = [
-    "Analysis", "BoxError", "Candidates", "Certificate", "CompiledField", "CompiledGame",
-    "CriticalPoint", "Game", "GameError", "GameField", "Outcome", "ParseError", "Player",
-    "Reason", "ShapeError", "Trajectory", "Truth", "Undecided", "UnsupportedFunction",
-    "VectorField", "analyze", "catalog", "certify", "classify", "compile_field",
-    "compile_game", "find_critical_points", "follower_jacobian", "game_gradient",
-    "game_jacobian", "hessian_block", "implicit_derivative", "iterate", "parsing",
-    "schur_complement", "simultaneous_gradient", "stackelberg_gradient",
-    "stackelberg_jacobian", "total_derivative", "total_hessian", "zero_sum",
+    "Analysis", "Basins", "BoxError", "Candidates", "Certificate", "CompiledField",
+    "CompiledGame", "CriticalPoint", "FixedPoint", "FixedPoints", "Game", "GameError",
+    "GameField", "Outcome", "ParseError", "Player", "Reason", "Rule", "RuleAtPoint",
+    "RuleField", "ShapeError", "StabilityTable", "Trajectory", "Truth", "Undecided",
+    "UnsupportedFunction", "Update", "VectorField", "analyze", "basins", "catalog",
+    "certify", "classify", "compile_field", "compile_game", "find_critical_points",
+    "fixed_points", "flow", "follower_jacobian", "game_gradient", "game_jacobian",
+    "hessian_block", "implicit_derivative", "iterate", "noise", "parsing", "rules",
+    "schedules", "schur_complement", "simultaneous_gradient", "stability_table",
+    "stackelberg_gradient", "stackelberg_jacobian", "stochastic_hypotheses",
+    "total_derivative", "total_hessian", "zero_sum",
 ]

@@ -31,6 +31,7 @@ from ..errors import BoxError, GameError
 from ..learning.updates import Update
 from ..numerics.critical import float_box
 from ..numerics.flow import flow
+from ..numerics.noise import seed_of
 from ..numerics.simulate import iterate
 from ..numerics.trajectory import Outcome, Trajectory, checked_count
 from ..tables import html_table, text_table
@@ -175,6 +176,7 @@ def basins(dynamics: Update | VectorField, points: Any, box: Any = None, *,
     starts : instead, given starts, (N, n).
     duration : how long a flow is followed.
     steps, step_size : how many updates, and the learning rates, as for `iterate`.
+    rng : None, an int or a Generator, for random starts and for noise.
     confidence : of the intervals of random starts, between 0 and 1.
     workers : processes to use, or a map such as ``executor.map``.
     progress : called with (starts done, starts in all) after each piece.
@@ -204,6 +206,8 @@ def basins(dynamics: Update | VectorField, points: Any, box: Any = None, *,
     by_updates = isinstance(dynamics, Update) or step_size is not None
     if by_updates and step_size is None:
         raise ValueError("updates need a step_size, the learning rate")
+    if options.get("noise") is not None:
+        options["rng"] = seed_of(rng)           # one seed for all pieces
     follow = partial(_updated, dynamics, targets, steps, step_size, options) if by_updates \
         else partial(_flowed, dynamics, targets, duration, options)
     index = np.full(len(where), -1)
