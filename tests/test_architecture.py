@@ -17,13 +17,18 @@ PACKAGE = ROOT / "gameanalysis"
 ROWS = """
     base          errors truth tables
     declaration   game scanning formulas parsing entries separating matrix_games catalog
-    exact         derivatives minors definiteness univariate macaulay reduction exactness
+    exact         derivatives minors definiteness discs univariate macaulay reduction exactness
                   numberfield algebra exponentials
     waist         dynamics
-    programs      graph reading printing blocks precise intervals linear program compiled
-                  cleared
-    numerics      trajectory simulate undecided critical enclosure taylor certify
-    verdicts      forms location classify analysis problem analyze planes
+    learning      play updates gradients adjustments newton rules
+    programs      graph reading printing blocks precise intervals linear program scalars
+                  ratios compiled cleared moves native
+    numerics      trajectory schedules noise stepping settling stochastic simulate undecided
+                  critical enclosure taylor certify orbits dormand_prince runge_kutta solvers
+                  flow
+    verdicts      forms location classify analysis problem analyze planes spectra steps
+                  stability standstill basins
+    pictures      canvas layers portrait motion maps charts
     surfaces      plots
     entry         commandline __main__
 """
@@ -39,14 +44,15 @@ NO_GAMES = {"Game", "Player", "zero_sum"}
 
 # Packages that only some modules may ask for, beside those that all may.
 EVERYWHERE = {"sympy", "mpmath", "numpy", "scipy"}
-ONLY = {"plots": {"matplotlib"}, "__main__": {"matplotlib"}, "analysis": {"pandas"}}
+ONLY = {**dict.fromkeys(ROW["pictures"], {"matplotlib"}), "__main__": {"matplotlib"},
+        "analysis": {"pandas"}}
 
 FILES = {path.stem: path for path in sorted(PACKAGE.rglob("*.py")) if path.stem != "__init__"}
 SOURCES = {name: path.read_text(encoding="utf-8") for name, path in FILES.items()}
 MODULES = list(SOURCES)
 
 # What users and every row need lies at the top; each other row has a folder of its name.
-TOP = {"parsing", "catalog", *ROW["base"], *ROW["waist"], *ROW["surfaces"], *ROW["entry"]}
+TOP = {"parsing", "catalog", "rules", *ROW["base"], *ROW["waist"], *ROW["surfaces"], *ROW["entry"]}
 
 
 def imports(module):

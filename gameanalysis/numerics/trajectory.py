@@ -33,13 +33,13 @@ class Outcome(Enum):
     SETTLED = "settled at a critical point"
     PERIODIC = "came back to where it had been: a closed orbit"
     LEFT = "left the box"
-    DIVERGED = ("left the bound on max|x|: try a smaller step_size or another start, or raise "
-                "bound")
+    DIVERGED = ("left the bound on max|x|, or blew up in finite time: try a smaller step_size or "
+                "another start, or raise bound")
     SINGULAR = ("reached the singular set of the follower's Hessian, where the Stackelberg "
                 "gradient is not defined: try another start, or regularise with eta > 0")
-    UNDEFINED = ("the field has no finite value at the last point kept: the follower's "
-                 "Hessian is singular there, the point is outside the domain of a cost, or "
-                 "numbers overflowed")
+    UNDEFINED = ("the field has no finite value at the last point kept, or right beside it: the "
+                 "follower's Hessian is singular there, the point is at the edge of a cost's "
+                 "domain or outside, or numbers overflowed")
     BUDGET = "the budget of steps was spent: raise max_steps, or use a method for stiff problems"
     INTERRUPTED = "interrupted: what was done until then is kept"
 
@@ -138,7 +138,7 @@ def assembled(shape: tuple[int, ...], x: Array, t: NDArray[Any], stopped: NDArra
     ``x`` has shape (N, time, n), the arrays for each start (N,).
     """
     size = len(stopped)
-    each = [stopped, status, np.full(size, -1) if settled is None else settled,
+    each: list[Any] = [stopped, status, np.full(size, -1) if settled is None else settled,
             np.full(size, np.nan) if period is None else period]
     each = [values.reshape(shape) if shape else values[0] for values in each]
     return Trajectory(x.reshape(*shape, *x.shape[1:]), t, *each, method, notes, interpolant)

@@ -1,8 +1,9 @@
 """Programs in floats: printed as Python source, or run level by level.
 
-A straight-line program y = F(x) is evaluated on floats in one of three forms:
+A straight-line program y = F(x) is evaluated on floats in one of four forms:
 
 ``point_function``   F at one point, as a Python function of `math` calls;
+``loop_function``    x <- F(x) again and again, in the same words, inside one function;
 ``Blocks``           F at the columns of an array, as a printed list of NumPy
                      calls on blocks of columns, with few buffers, used again and
                      again, that stay in the processor's cache;
@@ -29,8 +30,8 @@ from numpy.typing import NDArray
 
 from .graph import Node, operands
 
-__all__ = ["Blocks", "Levels", "LevelBlocks", "Lowered", "lower", "point_function",
-           "point_source"]
+__all__ = ["Blocks", "Levels", "LevelBlocks", "Lowered", "loop_function", "loop_source", "lower",
+           "point_function", "point_source"]
 
 Array = NDArray[np.float64]
 
@@ -203,8 +204,8 @@ def _uses(nodes: Sequence[Node], outputs: Sequence[int]) -> list[int]:
 # One point
 
 
-def point_source(program: Lowered) -> str:
-    """Python source of ``program(x0, x1, ...)``, which returns a tuple."""
+def _statements(program: Lowered) -> tuple[list[str], list[str]]:
+    """Python statements that compute the outputs from ``x0, x1, ...``, and their texts."""
     uses = _uses(program.nodes, program.outputs)
     lines: list[str] = []
     text: list[str] = []
@@ -230,12 +231,36 @@ def point_source(program: Lowered) -> str:
         else:
             code = f"{operation}({text[node[1]]})"
         if needed and (uses[k] > 1 or depth[k] > _DEPTH):
-            lines.append(f"    t{k} = {code}")
+            lines.append(f"t{k} = {code}")
             code, depth[k] = f"t{k}", 0
         text.append(code)
+    return lines, [text[k] for k in program.outputs]
+
+
+def point_source(program: Lowered) -> str:
+    """Python source of ``program(x0, x1, ...)``, which returns a tuple."""
+    lines, outputs = _statements(program)
     arguments = ", ".join(f"x{i}" for i in range(program.n_inputs))
-    results = "".join(f"{text[k]}, " for k in program.outputs)
-    return "\n".join([f"def program({arguments}):", *lines, f"    return ({results})"])
+    results = "".join(f"{text}, " for text in outputs)
+    return "\n".join([f"def program({arguments}):", *(f"    {line}" for line in lines),
+                      f"    return ({results})"])
+
+
+def loop_source(program: Lowered, n: int) -> str:
+    """Python source of ``program(steps, x0, ..., a0, ...)``: a loop over y = F(x, u).
+
+    Its first n inputs are the state x, which its n outputs replace; each new x_i is handed to
+    the function a_i.  The other inputs u are taken from ``steps``, a tuple for each step; for
+    a program without them ``steps`` is any iterable.
+    """
+    lines, outputs = _statements(program)
+    state = [f"x{i}" for i in range(n)]
+    given = "".join(f"x{i}, " for i in range(n, program.n_inputs)) or "_"
+    body = [*lines, f"{', '.join(state)} = {', '.join(outputs)}",
+            *(f"a{i}(x{i})" for i in range(n))]
+    arguments = ", ".join(["steps", *state, *(f"a{i}" for i in range(n))])
+    return "\n".join([f"def program({arguments}):", f"    for {given} in steps:",
+                      *(f"        {line}" for line in body)])
 
 
 def point_function(program: Lowered) -> Callable[..., tuple[float, ...]]:
@@ -243,11 +268,24 @@ def point_function(program: Lowered) -> Callable[..., tuple[float, ...]]:
 
     Raises ArithmeticError or ValueError, as `math` does, where it is not defined.
     """
+    return _compiled(point_source(program), _scope(program))
+
+
+def loop_function(program: Lowered, n: int) -> Callable[..., None]:
+    """The loop of `loop_source`: x <- F(x, u), a Python function without a call a step.
+
+    Raises as `point_function` does; the steps before that one have been handed over.
+    """
+    return _compiled(loop_source(program, n), _scope(program))
+
+
+def _scope(program: Lowered) -> dict[str, Any]:
+    """The names that printed statements use."""
     scope: dict[str, Any] = {name: getattr(math, name) for name in _MATH}
     for k, node in enumerate(program.nodes):
         if node[0] in _SPECIAL:
             scope[f"special{k}"] = _PlainFloat(_function(node))
-    return _compiled(point_source(program), scope)
+    return scope
 
 
 class _PlainFloat:

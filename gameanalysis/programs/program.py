@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from ..errors import ShapeError
 from .graph import Graph, Node, operands
-from .printing import (Blocks, LevelBlocks, Levels, Lowered, lower, point_function, point_source,
-                       renumbered)
+from .printing import (Blocks, LevelBlocks, Levels, Lowered, loop_function, lower, point_function,
+                       point_source, renumbered)
 
 __all__ = ["Program", "Arithmetic", "Rationals"]
 
@@ -232,6 +232,25 @@ class Program:
     @cached_property
     def _blocked(self) -> Blocks | LevelBlocks:
         return Blocks(self._lowered) if self.is_printed else LevelBlocks(self._levels)
+
+    @property
+    def blocks(self) -> Blocks | None:
+        """The printed program on blocks of columns; None where it is run level by level."""
+        return self._blocked if isinstance(self._blocked, Blocks) else None
+
+    def loop(self) -> Callable[..., None]:
+        """The loop x <- F(x, u) over the first inputs, one for each output, as one function.
+
+        Called as ``(steps, *x, *accept)``: ``steps`` holds a tuple u for each step (anything
+        where there is no u), and every new x_i is handed to accept_i, so that what has been
+        done is known if it raises, as `point` does.  For programs that are printed.
+
+        >>> g = Graph(1); path = []
+        >>> Program(g, [g.mul(g.constant(2), g.variables[0])]).loop()(range(3), 1.0, path.append)
+        >>> path
+        [2.0, 4.0, 8.0]
+        """
+        return loop_function(self._lowered, len(self.outputs))
 
     def columns(self, x: Any) -> Array:
         """The outputs at the columns of ``x``: shape (n, N) to (m, N).
