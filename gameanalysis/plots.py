@@ -16,12 +16,12 @@ holds them by name, shows itself in a notebook and has ``save``.
 from __future__ import annotations
 
 from .pictures.canvas import MARKERS, Picture, legend
+from .pictures.charts import eigenvalues, stability
 from .pictures.layers import (field, nullclines, point_class, points, singular_set,
                               trajectories)
 from .pictures.maps import basins, compare_basins
 from .pictures.motion import animation, distance
 from .pictures.portrait import LAYERS, Portrait, phase_portrait
-from .pictures.charts import eigenvalues, stability
 
 __all__ = ["LAYERS", "MARKERS", "Picture", "Portrait", "animation", "basins", "compare_basins",
            "distance", "eigenvalues", "field", "legend", "nullclines", "phase_portrait",

@@ -15,6 +15,7 @@ m+ = h(z, m).  Flow, Jacobians, stability tables, pictures and the command line 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any
 
@@ -25,7 +26,7 @@ from .learning import adjustments, gradients, newton
 from .learning.adjustments import *  # noqa: F401, F403
 from .learning.gradients import *  # noqa: F401, F403
 from .learning.newton import *  # noqa: F401, F403
-from .learning.updates import Rule
+from .learning.updates import Rule, trial_of
 
 __all__ = ["Rule", "every", "named", "names", *gradients.__all__, *adjustments.__all__,
            *newton.__all__]
@@ -46,33 +47,38 @@ def named(name: str, **parameters: Any) -> Rule:
     >>> str(named("stackelberg", tau=2))
     'Stackelberg gradient (tau = 2)'
     """
-    rule = _table().get(name)
+    rule = _table().get(name) if isinstance(name, str) else None
     if rule is None:
         close = get_close_matches(str(name), names(), n=3, cutoff=0.4)
         hint = f"; did you mean {' or '.join(close)}?" if close else ""
         raise GameError(f"there is no learning rule called {name!r}{hint} (rules.names() lists "
                         f"all)")
-    try:
-        return rule(**parameters)
-    except TypeError:
-        known = ", ".join(rule.__dataclass_fields__)
-        raise GameError(f"the parameters of {name} are {known}, not "
-                        f"{', '.join(parameters)}") from None
+    known = [field.name for field in fields(rule)]
+    unknown = [key for key in parameters if key not in known]
+    if unknown:
+        raise GameError(f"{name} has no parameter {', '.join(unknown)}: it has "
+                        f"{', '.join(known)}")
+    return rule(**parameters)
 
 
 def every(game: Game | None = None) -> Iterator[Rule]:
     """Each rule with its default parameters; those that are defined for ``game``, if given.
 
+    Left out are rules for other numbers of players, for zero-sum games alone, and those that
+    invert a matrix that has more than 6 rows or is singular everywhere (in games of many
+    variables and long costs, that is seen only when the rule is used).
+
     >>> len(list(every()))
     20
     """
+    trial = None if game is None else trial_of(game)
     for rule in _table().values():
         try:
             if game is not None:
-                rule().on(game)
-            yield rule()
+                rule().on(game).require_defined(trial)
         except GameError:
             continue
+        yield rule()
 
 
 def _table() -> dict[str, type[Rule]]:

@@ -52,6 +52,7 @@ def test_the_time_to_arrive_is_that_of_the_closed_form(wells):
     # u = x^2 follows u' = 2 u - 2 u^2, so that u/(1 - u) grows by exp(2 t).
     starts = np.array([[0.5, 0.0], [0.1, 0.0], [-0.2, 0.0]])
     found = basins(FIELD, wells, starts=starts, settle_atol=1e-4, rtol=1e-9)
+
     def odds(s):
         return s * s / (1 - s * s)
     expected = [np.log(odds(1 - 2e-4) / odds(abs(s))) / 2 for s in starts[:, 0]]

@@ -14,6 +14,7 @@ import sympy as sp
 
 from ..declaration.game import Game, Number
 from ..dynamics import VectorField
+from ..errors import GameError
 from .gradients import SimultaneousGradient
 from .play import Entries, Play, entries
 from .updates import Rule
@@ -153,6 +154,12 @@ class StableOpponentShaping(Rule):
     a: Number = sp.S.Half
     b: Number = sp.Rational(1, 10)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.b == 0:
+            raise GameError("b of StableOpponentShaping must be positive: with b = 0 it leaves "
+                            "zeros of omega, as LOLA does")
+
     def next(self, play: Play, rates: Entries, memory: Entries) -> Entries:
         """z - Gamma (xi_0 - p chi)."""
         alpha = _steps(self.alpha, play, rates)
@@ -161,12 +168,14 @@ class StableOpponentShaping(Rule):
         allowed = (ahead @ ahead) * play.number(self.a)
         size = play.omega @ play.omega
         one = play.number(sp.S.One)
-        p1 = play.select(against - allowed, allowed / against, one)
+        # Where p_1 = 1 is taken, against may be 0: nothing divides by it there.
+        slow = against - allowed
+        p1 = play.select(slow, allowed / play.select(slow, against, one), one)
         p2 = play.select(play.number(self.b)**2 - size, size, one)
         return play.z - rates * (ahead - shaping * play.select(p1 - p2, p2, p1))
 
     def tangent(self) -> Rule:
-        """LookAhead: p <= |omega|^2 where omega is small."""
+        """LookAhead: p <= |omega|^2 where omega is small, because b > 0."""
         return LookAhead(tau=self.tau, alpha=self.alpha)
 
     def field(self, game: Game) -> VectorField | None:
@@ -189,16 +198,17 @@ class CompetitiveGradient(Rule):
     def next(self, play: Play, rates: Entries, memory: Entries) -> Entries:
         """z - (I + Gamma H_o)^-1 Gamma omega."""
         matrix = play.identity() + rates[:, None] * play.others
-        return play.z - play.solve(matrix, rates * play.omega)
+        return play.z - play.solve(matrix, rates * play.omega, "I + Gamma H_o")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LocalSymplecticSurgery(Rule):
     r"""z+ = z - Gamma (omega + J^T J^-1 omega)/2.
 
-    The Jacobian of the direction at a zero of omega is (J + J^T)/2: the zero attracts the flow only if J + J^T > 0, in zero-sum games only a differential
-    Nash equilibrium.  With ``lam`` > 0, J^T (J^T J + lam I)^-1 J^T in the place of J^T J^-1, for
-    Jacobians that may be singular.
+    The Jacobian of the direction at a zero of omega is (J + J^T)/2: with tau = 1 the zero
+    attracts the flow only if J + J^T > 0 (unless it is only semidefinite), in zero-sum games
+    only a differential Nash equilibrium.  With ``lam`` > 0, J^T (J^T J + lam I)^-1 J^T in the
+    place of J^T J^-1, for Jacobians that may be singular.
     """
 
     name: ClassVar[str] = "symplectic_surgery"
@@ -216,7 +226,7 @@ class LocalSymplecticSurgery(Rule):
         if self.lam != 0:
             matrix = jacobian.T @ jacobian + play.identity() * play.number(self.lam)
             right = jacobian.T @ play.omega
-        turned = jacobian.T @ play.solve(matrix, right)
+        turned = jacobian.T @ play.solve(matrix, right, "the game's Jacobian J")
         return play.z - rates * (play.omega + turned) * play.number(sp.S.Half)
 
 
@@ -240,7 +250,8 @@ class FollowTheRidge(Rule):
         own, others = play.leader, play.followers
         after = play.z - rates * play.omega
         pull = play.jacobian[others, own] @ (rates[own] * play.omega[own])
-        after[others] = after[others] + play.solve(play.jacobian[others, others], pull)
+        after[others] = after[others] + play.solve(
+            play.jacobian[others, others], pull, "the follower's Hessian D")
         return after
 
 
@@ -249,8 +260,9 @@ class DoubleFollowTheRidge(Rule):
     r"""Both players follow their ridges: z+ = z - Gamma (omega - exp(-epsilon |c|^2) c).
 
     c = H_d^-1 H_o omega, with ``lam`` > 0 (H_d^2 + lam I)^-1 H_d in the place of H_d^-1.  With
-    ``exact`` the preconditioner is (I + H_d^-1 H_o)^-1 = J^-1 H_d, with which a zero of omega
-    attracts the flow if and only if it is a differential Nash equilibrium, in every game.
+    ``exact`` the preconditioner is (I + H_d^-1 H_o)^-1 = J^-1 H_d, with which, for tau = 1, a
+    zero of omega with J and H_d regular attracts the flow if and only if it is a differential
+    Nash equilibrium, in every game: the Jacobian J^-1 H_d J there is similar to H_d.
     """
 
     name: ClassVar[str] = "double_follow_the_ridge"
@@ -263,19 +275,26 @@ class DoubleFollowTheRidge(Rule):
     epsilon: Number = 0
     exact: bool = False
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.exact and (self.lam != 0 or self.epsilon != 0):
+            raise GameError("the exact preconditioner takes neither lam nor epsilon")
+
     def next(self, play: Play, rates: Entries, memory: Entries) -> Entries:
         """z - Gamma (omega - c), or z - Gamma J^-1 H_d omega."""
         if self.exact:
-            return play.z - rates * play.solve(play.jacobian, play.own @ play.omega)
+            return play.z - rates * play.solve(
+                play.jacobian, play.own @ play.omega, "the game's Jacobian J")
         across = play.others @ play.omega
         if self.lam == 0:
             correction = play.solve_own(across)
         else:
             correction = across.copy()
-            for own in play.players:
+            for k, own in enumerate(play.players, 1):
                 hessian = play.jacobian[own, own]
                 matrix = hessian @ hessian + play.identity()[own, own] * play.number(self.lam)
-                correction[own] = play.solve(matrix, hessian @ across[own])
+                correction[own] = play.solve(matrix, hessian @ across[own],
+                                             f"D{k}{k} f{k}^2 + lam I")
         if self.epsilon != 0:
             size = correction @ correction
             correction = correction * play.algebra.exp(-(size * play.number(self.epsilon)))

@@ -10,7 +10,7 @@ gradient of what the leader pays once the followers have answered.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import sympy as sp
@@ -19,7 +19,7 @@ from ..declaration.game import Game, Number
 from ..dynamics import VectorField, simultaneous_gradient, stackelberg_gradient
 from ..errors import GameError
 from .play import Entries, Play, entries
-from .updates import Rule
+from .updates import Rule, RuleField
 
 __all__ = ["SimultaneousGradient", "Alternating", "StackelbergGradient", "Extragradient",
            "Optimistic", "PastExtragradient", "LookaheadOptimiser", "Unrolled"]
@@ -77,15 +77,16 @@ class StackelbergGradient(Rule):
     source: ClassVar[str] = ("T. Fiez, B. Chasnov, L. Ratliff, Implicit learning dynamics in "
                              "Stackelberg games, ICML 2020, Algorithm 1 and appendix H.1")
     rest: ClassVar[str] = "stackelberg"
+    any_size: ClassVar[bool] = True
 
     eta: Number = 0
 
     def next(self, play: Play, rates: Entries, memory: Entries) -> Entries:
         """z - Gamma omega_S."""
         others = play.followers
-        hessian = play.jacobian[others, others] + play.number(self.eta) * play.identity()[
-            others, others]
-        weight = play.solve(hessian.T, play.slope(0)[others])
+        hessian = play.jacobian[others, others] + play.identity()[
+            others, others] * play.number(self.eta)
+        weight = play.solve(hessian.T, play.slope(0)[others], "the followers' Jacobian D")
         direction = play.omega.copy()
         direction[play.leader] = direction[play.leader] - play.jacobian[
             others, play.leader].T @ weight
@@ -186,6 +187,15 @@ class LookaheadOptimiser(Rule):
         for name in ("rest", "needs", "has_flow"):      # as fields these would be parameters
             object.__setattr__(self, name, getattr(self.inner, name))
 
+    def tangent(self) -> Rule:
+        """That of the inner rule, looked at in the same way."""
+        return replace(self, inner=self.inner.tangent())
+
+    def field(self, game: Game) -> VectorField | None:
+        """steps alpha g with g the inner rule's field: that of one step as good as all."""
+        once = replace(self, steps=1, alpha=sp.Mul(self.steps, self.alpha))
+        return RuleField(game, once) if self.has_flow else None
+
     def next(self, play: Play, rates: Entries, memory: Entries) -> Entries:
         """z + alpha (z_k - z)."""
         once, z = self.inner.next(play, rates, memory), play.z
@@ -221,14 +231,20 @@ class Unrolled(Rule):
     def next(self, play: Play, rates: Entries, memory: Entries) -> Entries:
         """The total derivative through the followers' steps, and their gradients."""
         own, others = play.leader, play.followers
-        beta = rates[others] if self.beta is None else play.number(self.beta)
-        z = play.z
+        beta = rates[others] if self.beta is None else entries(
+            [play.number(self.beta)] * (play.n - len(play.z[own])))
+        z, slope = play.z, play.slope(0)
+        # dy_i/dx, from dy_0/dx = 0.
+        response = play.jacobian[others, own] * 0
         for _ in range(int(self.steps)):
-            z = z.copy()
-            z[others] = z[others] - beta * play.moved(play.omega[others], z)
-        cost, = play.moved(entries(play.costs[:1]), z)
+            j = play.moved(play.jacobian[others].ravel(), z).reshape(-1, play.n)
+            response = response - beta[:, None] * (j[:, own] + j[:, others] @ response)
+            after = z.copy()
+            after[others] = z[others] - beta * play.moved(play.omega[others], z)
+            z = after
+        slope = play.moved(slope, z)
         direction = play.omega.copy()
-        direction[own] = entries(play.algebra.gradient(cost, play.z[own]))
+        direction[own] = slope[own] + response.T @ slope[others]
         return play.z - rates * direction
 
 

@@ -17,6 +17,8 @@ from .updates import Rule
 
 __all__ = ["NewtonFollower", "CompleteNewton", "DampedNewton"]
 
+_HESSIAN = "the follower's Hessian D"
+
 
 @dataclass(frozen=True, kw_only=True)
 class NewtonFollower(Rule):
@@ -61,9 +63,11 @@ class CompleteNewton(Rule):
         """Both Newton steps."""
         z, own, others = _answered(play), play.leader, play.followers
         j = play.jacobian
-        response = np.stack([play.solve(j[others, others], c) for c in j[others, own].T], axis=1)
+        response = np.stack([play.solve(j[others, others], c, _HESSIAN)
+                             for c in j[others, own].T], axis=1)
         schur = j[own, own] - j[own, others] @ response
-        z[own] = z[own] - play.moved(play.solve(schur, play.omega[own]), z)
+        step = play.solve(schur, play.omega[own], "the Schur complement A - B D^-1 C")
+        z[own] = z[own] - play.moved(step, z)
         return z
 
 
@@ -81,11 +85,11 @@ class DampedNewton(Rule):
 
     def next(self, play: Play, rates: Entries, memory: Entries) -> Entries:
         """z - Gamma J^-1 omega."""
-        return play.z - rates * play.solve(play.jacobian, play.omega)
+        return play.z - rates * play.solve(play.jacobian, play.omega, "the game's Jacobian J")
 
 
 def _answered(play: Play) -> Entries:
     """z with the follower's Newton step taken."""
     z, others = play.z.copy(), play.followers
-    z[others] = z[others] - play.solve(play.jacobian[others, others], play.omega[others])
+    z[others] = z[others] - play.solve(play.jacobian[others, others], play.omega[others], _HESSIAN)
     return z

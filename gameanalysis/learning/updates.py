@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import ClassVar
 
 import sympy as sp
@@ -29,9 +30,9 @@ from ..declaration.game import Game, Number, exact
 from ..dynamics import VectorField
 from ..errors import GameError
 from ..exact.derivatives import ratio
-from .play import Entries, Formulas, Play, entries
+from .play import LARGEST, Entries, Formulas, Play, Trial, entries
 
-__all__ = ["Rule", "RuleField", "Update"]
+__all__ = ["Rule", "RuleField", "Update", "trial_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,7 @@ class Rule:
         ("simultaneous"), every zero of omega_S ("stackelberg"), or zeros of omega in
         zero-sum games ("zero-sum"); it may have other fixed points beside.
     ``needs`` : "" for any game, "two players" or "zero-sum".
+    ``any_size`` : whether its linear systems may have more than 6 unknowns, as programs.
 
     ``tau`` > 0 multiplies the followers' learning rates.
     """
@@ -61,15 +63,19 @@ class Rule:
     has_flow: ClassVar[bool] = True
     rest: ClassVar[str] = "simultaneous"
     needs: ClassVar[str] = ""
+    any_size: ClassVar[bool] = False
 
     tau: Number = 1
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            value = getattr(self, each.name)
-            if isinstance(value, (bool, Rule)) or value is None:
+            value, what = getattr(self, each.name), f"{each.name} of {type(self).__name__}"
+            if isinstance(each.default, (bool, Rule)):
+                if isinstance(each.default, bool) and not isinstance(value, bool):
+                    raise GameError(f"{what} is True or False, not {value!r}")
                 continue
-            what = f"{each.name} of {type(self).__name__}"
+            if value is None and each.default is None:
+                continue
             number = ratio(exact(value, what)) if each.name == "tau" else exact(value, what)
             if number < 0:
                 raise GameError(f"{what} must not be negative, and is {number}")
@@ -115,14 +121,15 @@ class Update:
     of F, ``memory_expressions`` those of h, in the variables, the symbols ``memory`` and
     ``gamma``, the step of the leader; SymPy derives them when first asked for.
 
+    Raises `GameError`, when formulas or programs are asked for, where the rule inverts a
+    matrix that is singular everywhere in the game, or has more than 6 rows.
+
     >>> from gameanalysis import rules
     >>> from gameanalysis.declaration.game import zero_sum
     >>> x, y = sp.symbols("x y", real=True)
     >>> rules.Extragradient().on(zero_sum(x*y, x, y)).expressions
     (-gamma*(gamma*x + y) + x, -gamma*(gamma*y - x) + y)
     """
-
-    gamma = sp.Symbol("gamma", real=True)
 
     def __init__(self, game: Game, rule: Rule) -> None:
         if not isinstance(game, Game):
@@ -138,8 +145,9 @@ class Update:
         self.variables = game.variables
         self.periods: Mapping[sp.Symbol, sp.Expr] = game.periods
         self.n_memory = len(game.variables) * rule.remembers
-        self.memory = tuple(sp.Symbol(f"m_{v}", real=True)
-                            for v in game.variables)[:self.n_memory]
+        taken = {symbol.name for symbol in game.variables}
+        self.memory = tuple(_free(f"m_{v}", taken) for v in game.variables)[:self.n_memory]
+        self.gamma = _free("gamma", taken)
 
     @property
     def name(self) -> str:
@@ -166,10 +174,21 @@ class Update:
             scaled[play.followers] = scaled[play.followers] * play.number(self.rule.tau)
         return scaled
 
+    def require_defined(self, trial: Trial | None = None) -> None:
+        """Raise `GameError` where the rule inverts a matrix that no point makes regular.
+
+        Cheaper than the formulas.  In large games only sizes are checked.  ``trial`` is
+        one for the same game, to be used for many rules.
+        """
+        trial = trial if trial is not None else trial_of(self.game)
+        if not (self.rule.any_size and trial.n - self.game.sizes[0] > LARGEST):
+            self.entries(trial, entries([self.gamma] * trial.n), entries(self.memory))
+
     def _play(self) -> Play:
         game = self.game.without_parameters()
         return Play(Formulas(), game.costs, game.variables, game.sizes)
 
+    @cached_property
     def _formulas(self) -> tuple[Entries, Entries]:
         play = self._play()
         return self.entries(play, entries([self.gamma] * play.n), entries(self.memory))
@@ -177,17 +196,17 @@ class Update:
     @property
     def expressions(self) -> tuple[sp.Expr, ...]:
         """The components of F, exact."""
-        return tuple(map(sp.sympify, self._formulas()[0].tolist()))
+        return tuple(map(sp.sympify, self._formulas[0].tolist()))
 
     @property
     def memory_expressions(self) -> tuple[sp.Expr, ...]:
         """The components of h, exact; empty for rules without a memory."""
-        return tuple(map(sp.sympify, self._formulas()[1].tolist()))
+        return tuple(map(sp.sympify, self._formulas[1].tolist()))
 
     @property
     def jacobian(self) -> sp.ImmutableMatrix:
         """M = D(F, h) in (z, m), exact."""
-        after, kept = self._formulas()
+        after, kept = self._formulas
         return sp.ImmutableMatrix([*after, *kept]).jacobian([*self.variables, *self.memory])
 
     @property
@@ -219,6 +238,20 @@ class Update:
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex()}$"
+
+
+def trial_of(game: Game) -> Trial:
+    """What `Update.require_defined` looks at."""
+    game = game.without_parameters()
+    return Trial(game.costs, game.variables, game.sizes)
+
+
+def _free(name: str, taken: set[str]) -> sp.Symbol:
+    """A real symbol of that name, with underscores behind it if the name is taken."""
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return sp.Symbol(name, real=True)
 
 
 class RuleField(VectorField):

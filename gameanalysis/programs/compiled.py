@@ -27,12 +27,14 @@ from numpy.typing import NDArray
 from ..declaration.game import Game
 from ..dynamics import GameField, VectorField
 from ..errors import GameError, ShapeError
+from ..learning.updates import RuleField
 from ..tables import short
 from .blocks import INLINE, SINGULAR, GameBlocks, ResponseBlocks
 from .graph import Graph
 from .printing import nearest
 from .program import Program
 from .reading import Reader
+from .scalars import rule_field_nodes
 
 __all__ = ["CompiledGame", "CompiledField", "compile_game", "compile_field"]
 
@@ -164,11 +166,25 @@ class _Numerical:
 
     def value(self, x: Any) -> Array:
         """omega_S at points (..., n)."""
-        x = points(x, self.n)
-        f1, followers, c, _, _, v = self._parts(x)
+        f1, followers, c, _, _, v = self._parts(points(x, self.n))
+        return self._value(f1, followers, c, v)
+
+    def _value(self, f1: Array, followers: Array, c: Array, v: Array) -> Array:
         with np.errstate(all="ignore"):
             leader = f1 - (np.swapaxes(c, -1, -2) @ v[..., None])[..., 0]
             return np.concatenate([leader, self.tau * followers], axis=-1)
+
+    def guarded(self, x: Array) -> Array:
+        """omega_S and det(M + eta I), or a root of that: (..., n) to (..., n + 1).
+
+        For m > 4, its root of order m/4, with its sign, so that it changes as smoothly.
+        """
+        f1, followers, c, _, regularised, v = self._parts(x)
+        with np.errstate(all="ignore"):
+            sign, logarithm = np.linalg.slogdet(regularised)
+            size = np.clip(logarithm * min(1, 4 / self.m), -700, 700)
+            guard = (sign * np.exp(size))[..., None]
+        return np.concatenate([self._value(f1, followers, c, v), guard], axis=-1)
 
     def jacobian(self, x: Any) -> Array:
         """J_S at points (..., n)."""
@@ -308,6 +324,13 @@ def _response(blocks: GameBlocks, tau: sp.Expr, eta: sp.Expr) -> ResponseBlocks 
     return (ResponseBlocks if inline else _Numerical)(blocks, tau, eta)
 
 
+def _guard(response: ResponseBlocks) -> int:
+    """The node of det(M + eta I) without exponential factors, which underflow far out."""
+    graph = response.blocks.graph
+    coefficient, rest = graph._split(response._solver[0])
+    return graph._scaled(coefficient, graph._unit(rest)[0])
+
+
 class CompiledField:
     """A vector field as NumPy functions: value and Jacobian, nothing else.
 
@@ -329,6 +352,9 @@ class CompiledField:
         self._numerical: _Numerical | None = None
         self._value_nodes: list[int] = []
         self._jacobian_nodes: list[int] = []
+        self._guard_nodes: list[int] = []
+        if nodes is None and isinstance(field, RuleField):
+            nodes = rule_field_nodes(field)
         if nodes is None and not isinstance(field, GameField):
             graph = Graph(self.n)
             reader = Reader(graph, dict(zip(field.variables, graph.variables)))
@@ -350,6 +376,7 @@ class CompiledField:
             self._numerical = response
         else:
             self._value_nodes, self._jacobian_nodes = response.value(), response.jacobian()
+            self._guard_nodes = [_guard(response)]
 
     def __reduce__(self) -> tuple:
         return CompiledField, (self.field,)
@@ -363,6 +390,29 @@ class CompiledField:
         if self._numerical is not None:
             return None
         return Program(self._graph, self._value_nodes, self.n)
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether the field divides by det(M + eta I), as Stackelberg gradients do."""
+        return self._numerical is not None or bool(self._guard_nodes)
+
+    @cached_property
+    def guarded_program(self) -> Program | None:
+        """The value, and after it the guard if there is one; None as for the value.
+
+        The guard is det(M + eta I) without factors that are exponentials: a number with
+        its sign that vanishes where it does.
+        """
+        if self._numerical is not None:
+            return None
+        return Program(self._graph, self._value_nodes + self._guard_nodes, self.n)
+
+    def columns(self, x: Array) -> Array:
+        """The value, and the guard if there is one, at columns: (n, N) to (n or n + 1, N)."""
+        if self._numerical is not None:
+            return self._numerical.guarded(x.T).T
+        assert self.guarded_program is not None
+        return self.guarded_program.columns(x)
 
     @cached_property
     def jacobian_program(self) -> Program | None:

@@ -327,7 +327,7 @@ class Graph:
         return self._node(("polygamma", a, order), self.support[a])
 
     def select(self, c: int, a: int, b: int) -> int:
-        """The node a where c > 0, else b; its derivative is that of the one selected."""
+        """The node a where c > 0, else b; both must be defined everywhere, and differentiable."""
         value = self._value(c)
         if value is not None or a == b:
             return a if value is None or value > 0 else b

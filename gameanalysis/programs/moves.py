@@ -220,5 +220,3 @@ def compile_update(source: Update | VectorField | CompiledField | CompiledUpdate
                         f"a VectorField, such as simultaneous_gradient(game), not a "
                         f"{type(source).__name__}")
     return CompiledUpdate(source)
-
-

@@ -11,7 +11,7 @@ in this order; rates are variables, so that one program serves every schedule.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -53,24 +53,29 @@ class Scalar:
     def _of(self, index: int) -> Scalar:
         return Scalar(self.graph, index)
 
-    def __add__(self, other: Any) -> Scalar:
-        return self._of(self.graph.add(self.index, self._node(other)))
+    def _with(self, operation: Callable[[int, int], int], other: Any) -> Any:
+        if isinstance(other, np.ndarray):
+            return NotImplemented               # NumPy goes through its entries
+        return self._of(operation(self.index, self._node(other)))
+
+    def __add__(self, other: Any) -> Any:
+        return self._with(self.graph.add, other)
 
     __radd__ = __add__
 
-    def __sub__(self, other: Any) -> Scalar:
-        return self._of(self.graph.sub(self.index, self._node(other)))
+    def __sub__(self, other: Any) -> Any:
+        return self._with(self.graph.sub, other)
 
     def __rsub__(self, other: Any) -> Scalar:
         return self._of(self.graph.sub(self._node(other), self.index))
 
-    def __mul__(self, other: Any) -> Scalar:
-        return self._of(self.graph.mul(self.index, self._node(other)))
+    def __mul__(self, other: Any) -> Any:
+        return self._with(self.graph.mul, other)
 
     __rmul__ = __mul__
 
-    def __truediv__(self, other: Any) -> Scalar:
-        return self._of(self.graph.div(self.index, self._node(other)))
+    def __truediv__(self, other: Any) -> Any:
+        return self._with(self.graph.div, other)
 
     def __pow__(self, n: int) -> Scalar:
         return self._of(self.graph.pow(self.index, n))
