@@ -17,7 +17,7 @@ from __future__ import annotations
 
 __version__ = "0.1.0"
 
-from . import catalog, parsing, rules
+from . import catalog, guarantees, parsing, rules
 from .declaration.game import Game, Player, zero_sum
 from .dynamics import GameField, VectorField, simultaneous_gradient, stackelberg_gradient
 from .errors import BoxError, GameError, ParseError, ShapeError, UnsupportedFunction
@@ -50,8 +50,8 @@ __all__ = [
     "UnsupportedFunction", "Update", "VectorField", "analyze", "basins", "catalog",
     "certify", "classify", "compile_field", "compile_game", "find_critical_points",
     "fixed_points", "flow", "follower_jacobian", "game_gradient", "game_jacobian",
-    "hessian_block", "implicit_derivative", "iterate", "noise", "parsing", "rules",
-    "schedules", "schur_complement", "simultaneous_gradient", "stability_table",
+    "guarantees", "hessian_block", "implicit_derivative", "iterate", "noise", "parsing",
+    "rules", "schedules", "schur_complement", "simultaneous_gradient", "stability_table",
     "stackelberg_gradient", "stackelberg_jacobian", "stochastic_hypotheses",
     "total_derivative", "total_hessian", "zero_sum",
 ]

@@ -27,9 +27,10 @@ ROWS = """
                   critical enclosure taylor certify orbits dormand_prince runge_kutta solvers
                   flow
     verdicts      forms location classify analysis problem analyze planes spectra steps
-                  stability standstill basins
+                  stability standstill basins bounds linearisation regions rates iterations
+                  step_limits pencils time_scales conditions
     pictures      canvas layers portrait motion maps charts
-    surfaces      plots
+    surfaces      guarantees plots
     entry         commandline __main__
 """
 ROW = {name: tuple(modules.split()) for name, modules in

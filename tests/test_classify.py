@@ -263,3 +263,11 @@ def test_points_survive_a_pickle():
         again = pickle.loads(pickle.dumps(point))
         assert again.to_dict() == point.to_dict() and again.of == of
         assert again.label == point.label and not again.x.flags.writeable
+
+
+def test_a_function_without_enclosure_in_another_player_s_cost_leaves_its_facts_open():
+    # omega has no loggamma; the leader's total derivative does.
+    game = Game(Player(x**2/2 + sp.loggamma(y + 3), x), Player(y**2/2 + x**2*y, y))
+    point, = analyze(game, [(-1, 1), (-1, 1)])
+    assert point.differential_nash is Truth.YES
+    assert point.stable["stackelberg"] is Truth.UNDECIDED

@@ -138,10 +138,12 @@ def assembled(shape: tuple[int, ...], x: Array, t: NDArray[Any], stopped: NDArra
     ``x`` has shape (N, time, n), the arrays for each start (N,).
     """
     size = len(stopped)
-    each: list[Any] = [stopped, status, np.full(size, -1) if settled is None else settled,
-            np.full(size, np.nan) if period is None else period]
-    each = [values.reshape(shape) if shape else values[0] for values in each]
-    return Trajectory(x.reshape(*shape, *x.shape[1:]), t, *each, method, notes, interpolant)
+    def each(values: NDArray[Any]) -> Any:
+        return values.reshape(shape) if shape else values[0]
+    return Trajectory(x.reshape(*shape, *x.shape[1:]), t, each(stopped), each(status),
+                      each(np.full(size, -1) if settled is None else settled),
+                      each(np.full(size, np.nan) if period is None else period),
+                      method, notes, interpolant)
 
 
 def periods_of(periods: Mapping[sp.Symbol, sp.Expr], variables: Sequence[sp.Symbol]) -> Array:

@@ -203,13 +203,15 @@ def basins(dynamics: Update | VectorField, points: Any, box: Any = None, *,
         raise ValueError(f"confidence lies between 0 and 1, and is not {confidence!r}")
     where, shape, ends, seed = _starts(dynamics, game, box, grid, samples, starts, plane, at, rng)
     targets = np.array([p.x for p in listed]).reshape(len(listed), where.shape[1])
-    by_updates = isinstance(dynamics, Update) or step_size is not None
-    if by_updates and step_size is None:
+    if isinstance(dynamics, Update) and step_size is None:
         raise ValueError("updates need a step_size, the learning rate")
     if options.get("noise") is not None:
         options["rng"] = seed_of(rng)           # one seed for all pieces
-    follow = partial(_updated, dynamics, targets, steps, step_size, options) if by_updates \
-        else partial(_flowed, dynamics, targets, duration, options)
+    follow: Callable[[Any], Any]
+    if isinstance(dynamics, VectorField) and step_size is None:
+        follow = partial(_flowed, dynamics, targets, duration, options)
+    else:
+        follow = partial(_updated, dynamics, targets, steps, step_size, options)
     index = np.full(len(where), -1)
     status = np.full(len(where), Outcome.INTERRUPTED, dtype=object)
     time, method, done = np.zeros(len(where)), "", 0

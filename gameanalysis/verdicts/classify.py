@@ -32,7 +32,7 @@ from ..exact.definiteness import (inertia, is_hyperbolic, is_positive_definite, 
 from ..exact.minors import interval_sign
 from ..programs.blocks import determinant_and_adjugate
 from ..programs.compiled import CompiledGame, compile_game
-from ..programs.precise import PreciseIntervals
+from ..programs.precise import NoEnclosure, PreciseIntervals
 from ..truth import Truth
 from .forms import Forms, Matrices
 from .location import Location
@@ -207,7 +207,7 @@ class _Evidence:
                 self._levels.append(matrices)
             try:
                 answer = question(self._levels[k])
-            except ArithmeticError:
+            except (ArithmeticError, NoEnclosure):
                 answer = None
             if answer is not None and answer is not Truth.UNDECIDED:
                 return answer

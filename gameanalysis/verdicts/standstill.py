@@ -158,8 +158,8 @@ def fixed_points(update: Update, box: Any, *, step_size: Number = Fraction(1, 10
     try:
         certificate = certify(field, None, whole, max_boxes=max_boxes)
     except NoEnclosure:
-        ends = np.array([[float(a), float(b)] for a, b in sides]).T
-        return FixedPoints(update, gamma, (), (Undecided(*ends, Reason.NO_ENCLOSURE),))
+        low, high = np.array([[float(a), float(b)] for a, b in sides]).T
+        return FixedPoints(update, gamma, (), (Undecided(low, high, Reason.NO_ENCLOSURE),))
     critical = [p for p in analyze(update.game, sides, max_boxes=max_boxes) if p.certified]
     omega = compile_field(simultaneous_gradient(update.game)).value_program
     assert omega is not None
