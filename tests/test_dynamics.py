@@ -198,3 +198,9 @@ def test_a_parameter_that_makes_the_hessian_singular_is_found():
 def test_wrong_rates_and_kinds_are_refused(arguments, message):
     with pytest.raises(GameError, match=message):
         GameField(*arguments)
+
+
+def test_a_component_that_lacks_the_period_and_the_variable_s_sample_is_refused():
+    # The difference x**2 - y - ... is free of x; the sample must still cover it.
+    with pytest.raises(GameError, match="component 1 does not have the period"):
+        VectorField([x**2 - y, sp.sin(y)], [x, y], periods={y: 2*sp.pi})

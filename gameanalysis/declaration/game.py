@@ -135,7 +135,7 @@ def _has_period(expression: sp.Expr, symbol: sp.Symbol, period: sp.Expr) -> bool
         return True
     difference = shifted - expression
     sample = {s: sp.Rational(k + 2, 7 * k + 9)
-              for k, s in enumerate(sorted(difference.free_symbols, key=str))}
+              for k, s in enumerate(sorted(expression.free_symbols, key=str))}
     value = difference.subs(sample).evalf(20)
     if value.is_Float and abs(value) > sp.Float("1e-9") * (1 + abs(
             expression.subs(sample).evalf(20))):

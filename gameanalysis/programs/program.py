@@ -142,6 +142,10 @@ class Program:
     # -- other arithmetics ----------------------------------------------
 
     @cached_property
+    def _selects(self) -> bool:
+        return any(node[0] == "select" for node in self.nodes)
+
+    @cached_property
     def _schedule(self) -> list[tuple[str, tuple[int, ...], tuple, tuple[int, ...]]]:
         """(operation, operands, parameters, values not needed afterwards)."""
         last_use = {k: len(self.nodes) for k in self.outputs}
@@ -176,6 +180,9 @@ class Program:
             for k in done:
                 values[k] = None
             values.append(value)
+        if self._selects and getattr(arithmetic, "empty", None) is not None:
+            # A branch that is not taken may be undefined: that says nothing of the outputs.
+            arithmetic.empty = False
         return [values[k] for k in self.outputs]
 
     # -- floats ----------------------------------------------------------

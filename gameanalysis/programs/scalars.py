@@ -221,6 +221,13 @@ class _Jets:
     def vanishes(self, entry: _Jet) -> bool:
         return self.nodes.vanishes(entry.value)
 
+    def select(self, c: _Jet, a: _Jet, b: _Jet) -> _Jet:
+        raise GameError("the rule switches where it is at rest, and has no Jacobian there")
+
+    def gradient(self, entry: _Jet, variables: Iterable[_Jet]) -> list[_Jet]:
+        raise GameError("the rule differentiates what it has computed: its second derivatives "
+                        "at rest are not followed")
+
     def exp(self, a: _Jet) -> _Jet:
         value = self.nodes.exp(a.value)
         return _Jet(value, a.slopes * value)

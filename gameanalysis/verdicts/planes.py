@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from ..declaration.game import Game
 from ..dynamics import GameField, VectorField, simultaneous_gradient, stackelberg_gradient
 from ..errors import BoxError, GameError
+from ..learning.updates import RuleField
 from ..numerics.critical import float_box
 from ..programs.compiled import compile_field, compile_game
 from .classify import CriticalPoint
@@ -33,6 +34,9 @@ __all__ = ["Plane", "Side", "beside_a_change", "determinant", "directions", "fie
 
 Array = NDArray[np.float64]
 Source = Game | VectorField
+
+#: Fields of rules with more operations than this are drawn with their poles.
+_WRITTEN = 2000
 
 
 @dataclass(frozen=True)
@@ -185,6 +189,13 @@ def nullcline_values(g: VectorField, plane: Plane, points: Array) -> tuple[Array
 
 def _without_poles(g: VectorField) -> VectorField:
     if isinstance(g, GameField):
+        return g
+    try:
+        size = sum(map(sp.count_ops, g.expressions))
+        switches = any(e.has(sp.Piecewise) for e in g.expressions)
+    except GameError:                   # too long to be written down
+        return g
+    if isinstance(g, RuleField) and (switches or size > _WRITTEN):
         return g
     return VectorField([_numerator(e) if any(
         power.exp.is_negative and power.base.free_symbols for power in e.atoms(sp.Pow)) else e
