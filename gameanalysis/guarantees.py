@@ -20,12 +20,12 @@ what is promised with them is true, and of the hypotheses that were checked, eac
 
 from __future__ import annotations
 
-from .verdicts.conditions import (NecessaryCondition, SufficientCondition, necessary_condition,
-                                  sufficient_condition)
-from .verdicts.iterations import IterationBound, general_sum_iterations, zero_sum_iterations
-from .verdicts.rates import Guarantee, LocalRate, general_sum_rate, zero_sum_rate
-from .verdicts.step_limits import StepLimit, step_limit
-from .verdicts.time_scales import TimeScale, tau_star
+from .theory.conditions import (NecessaryCondition, SufficientCondition, necessary_condition,
+                                sufficient_condition)
+from .theory.iterations import IterationBound, general_sum_iterations, zero_sum_iterations
+from .theory.rates import Guarantee, LocalRate, general_sum_rate, zero_sum_rate
+from .theory.step_limits import StepLimit, step_limit
+from .theory.time_scales import TimeScale, tau_star
 
 __all__ = ["Guarantee", "IterationBound", "LocalRate", "NecessaryCondition", "StepLimit",
            "SufficientCondition", "TimeScale", "general_sum_iterations", "general_sum_rate",

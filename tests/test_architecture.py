@@ -27,8 +27,9 @@ ROWS = """
                   critical enclosure taylor certify orbits dormand_prince runge_kutta solvers
                   flow
     verdicts      forms location classify analysis problem analyze planes spectra steps
-                  stability standstill basins bounds linearisation regions rates iterations
-                  step_limits pencils time_scales conditions
+                  stability standstill basins
+    theory        bounds linearisation regions rates iterations step_limits pencils
+                  time_scales conditions
     pictures      canvas layers portrait motion maps charts
     surfaces      guarantees plots
     entry         commandline __main__

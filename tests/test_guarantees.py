@@ -20,14 +20,14 @@ from hypothesis import strategies as st
 import gameanalysis as ga
 from gameanalysis import catalog
 from gameanalysis.programs.precise import NoEnclosure
-from gameanalysis.verdicts import regions, step_limits
-from gameanalysis.verdicts.bounds import eigenvalue_bounds, gram_bounds, norm_bound
-from gameanalysis.verdicts.conditions import necessary_condition, sufficient_condition
-from gameanalysis.verdicts.rates import Guarantee, general_sum_rate, zero_sum_rate
-from gameanalysis.verdicts.iterations import general_sum_iterations, zero_sum_iterations
-from gameanalysis.verdicts.linearisation import Linearisation
-from gameanalysis.verdicts.regions import lipschitz_radius
-from gameanalysis.verdicts.step_limits import step_limit
+from gameanalysis.theory import regions, step_limits
+from gameanalysis.theory.bounds import eigenvalue_bounds, gram_bounds, norm_bound
+from gameanalysis.theory.conditions import necessary_condition, sufficient_condition
+from gameanalysis.theory.rates import Guarantee, general_sum_rate, zero_sum_rate
+from gameanalysis.theory.iterations import general_sum_iterations, zero_sum_iterations
+from gameanalysis.theory.linearisation import Linearisation
+from gameanalysis.theory.regions import lipschitz_radius
+from gameanalysis.theory.step_limits import step_limit
 
 x, y, z = sp.symbols("x y z", real=True)
 YES, NO, UNDECIDED = ga.Truth.YES, ga.Truth.NO, ga.Truth.UNDECIDED

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 import gameanalysis as ga
 from gameanalysis import catalog
-from gameanalysis.verdicts import pencils, time_scales
-from gameanalysis.verdicts.pencils import is_regular_above, largest_root, schlaeflian
-from gameanalysis.verdicts.time_scales import tau_star
+from gameanalysis.theory import pencils, time_scales
+from gameanalysis.theory.pencils import is_regular_above, largest_root, schlaeflian
+from gameanalysis.theory.time_scales import tau_star
 
 x, y, z = sp.symbols("x y z", real=True)
 YES, NO, UNDECIDED = ga.Truth.YES, ga.Truth.NO, ga.Truth.UNDECIDED

@@ -7,6 +7,9 @@ functions of gamma, and so are the determinants of the criterion for rho < 1 (se
 criterion's signs are proved, or disproved, on every range between them, the first from 0 and
 the last to infinity, by Bernstein coefficients and bisection.  Only gaps of relative width
 2e-6 round the ends themselves are left out.
+
+Where eigenvalues cross the circle while another is outside of it, all the determinants may
+vanish at one gamma; there rho >= r is proved for an r > 1.
 """
 
 from __future__ import annotations
@@ -23,16 +26,16 @@ from numpy.typing import NDArray
 
 from ..exact.discs import schur_conditions, schur_verdict
 from ..exact.exponentials import PiMultiple
-from ..exact.minors import interval_sign
+from ..exact.minors import exact_sign, interval_sign
 from ..programs.intervals import NoEnclosure
 from ..programs.precise import PreciseIntervals
-from ..programs.program import Program
+from ..programs.program import Program, Rationals
 from ..programs.ratios import Ratio, Ratios
 from ..truth import Truth
 from .location import Location
-from .spectra import MatrixAt
+from .spectra import MatrixAt, rational
 
-__all__ = ["StepRange", "StepsAt"]
+__all__ = ["StepRange", "Steps", "StepsAt", "as_ratios"]
 
 Array = NDArray[np.float64]
 Range = tuple[Fraction, "Fraction | None"]
@@ -44,8 +47,10 @@ _RANGE, _COUNT = (1e-5, 1e4), 400
 _FAR = 1e3
 #: Half-width of the gap round the end of a range, relative to the end.
 _GAP = 1e-6
-#: At most so many pieces prove one range.
-_PIECES, _EXACT_PIECES = 60, 8
+#: At most so many pieces prove one range; few where a sign may take long.
+_PIECES, _SLOW_PIECES = 150, 8
+#: At most so many radii beside 1 are tried for one range.
+_RADII = 4
 
 
 @dataclass(frozen=True)
@@ -53,30 +58,64 @@ class StepRange:
     """Learning rates low < gamma < high at which a fixed point attracts.
 
     ``low`` is 0 where every small learning rate does, ``high`` is infinite where every large
-    one does.  ``proved`` is YES if it is proved that the point attracts on the whole range,
-    and nowhere beside its ranges up to ``decided_to``, but for gaps of relative width 2e-6
-    round their ends; UNDECIDED where the ends are floats only.
+    one does.
 
-    >>> 0.5 in StepRange(0.0, 1.0, Truth.YES)
+    >>> 0.5 in StepRange(0.0, 1.0)
     True
     """
 
     low: float
     high: float
-    proved: Truth
-    decided_to: float = np.inf
 
     def __contains__(self, gamma: float) -> bool:
         return self.low < gamma < self.high
 
     def __str__(self) -> str:
-        return f"({self.low:.4g}, {self.high:.4g})"
+        if self.high == np.inf:
+            return f"> {self.low:.3g}" if self.low else "always"
+        return f"{self.low:.3g}..{self.high:.3g}" if self.low else f"< {self.high:.3g}"
+
+
+@dataclass(frozen=True)
+class Steps:
+    """All learning rates at which a fixed point attracts: ranges in ascending order.
+
+    ``proved`` is YES if it is proved that the point attracts everywhere on the ranges and
+    nowhere beside them, but for gaps of relative width 2e-6 round their ends and, where
+    ``decided_to`` is finite, for learning rates beyond it.  UNDECIDED says that the ranges
+    are floats without proof: some that are narrower than a ratio of 1.05, or far from the
+    natural scale, may be missing.
+
+    >>> steps = Steps((StepRange(0.0, 0.5), StepRange(2.0, float("inf"))), Truth.YES)
+    >>> print(steps, 1.0 in steps)
+    < 0.5, > 2 False
+    """
+
+    ranges: tuple[StepRange, ...]
+    proved: Truth
+    decided_to: float = np.inf
+
+    def __iter__(self) -> Iterator[StepRange]:
+        return iter(self.ranges)
+
+    def __len__(self) -> int:
+        return len(self.ranges)
+
+    def __getitem__(self, index: int) -> StepRange:
+        return self.ranges[index]
+
+    def __contains__(self, gamma: float) -> bool:
+        return any(gamma in each for each in self.ranges)
+
+    def __str__(self) -> str:
+        text = ", ".join(map(str, self.ranges)) or "never"
+        return text if self.proved is Truth.YES else f"{text}?"
 
 
 class StepsAt:
     """An update at one of its fixed points, as a function of the learning rate.
 
-    ``program`` : (z, gamma) to M, row by row, as `CompiledUpdate.rest_jacobian` makes it.
+    ``program`` : (z, gamma) to M, row by row, as `CompiledUpdate.at_rest` makes it.
     ``starts_at_rest`` : whether F(z; 0) = z, so that the rows of I - M for z vanish at 0.
     """
 
@@ -84,8 +123,8 @@ class StepsAt:
         self.program, self.location = program, location
         self.starts_at_rest = starts_at_rest
         self.n, self.size = program.n_inputs - 1, round(len(program.outputs) ** 0.5)
-        self._found: list[tuple[Ratios, Conditions]] = []
-        self._source = self._make()
+        self._found: list[_Level] = []
+        self._source = as_ratios(program, location)
 
     def at(self, gamma: Fraction) -> MatrixAt:
         """M at one learning rate."""
@@ -115,30 +154,6 @@ class StepsAt:
         top = float(np.abs(slope).max()) if np.isfinite(slope).all() else 0.0
         return 1.0 / top if top > 1e-9 else 1.0
 
-    def ranges(self) -> tuple[StepRange, ...]:
-        """All ranges of learning rates at which the point attracts, in ascending order.
-
-        Ranges that lie within a ratio of 1.05 of learning rates, or outside of 1e-5 to 1e4
-        times the natural scale, can be missed where ``proved`` is UNDECIDED.
-        """
-        grid = np.geomspace(_RANGE[0] * self._scale, _RANGE[1] * self._scale, _COUNT)
-        inside = self.radii(grid) < 1 - 1e-14
-        changes = np.flatnonzero(inside[1:] != inside[:-1])
-        ends = [self._end(grid[k], grid[k + 1]) for k in changes.tolist()]
-        below = [Fraction(0), *(_short(end * (1 + _GAP)) for end in ends)]
-        above: list[Fraction | None] = [*(_short(end * (1 - _GAP)) for end in ends), None]
-        pieces = list(zip(below, above))
-        attracts = [bool(inside[0]) ^ bool(k % 2) for k in range(len(pieces))]
-        decided_to = np.inf
-        if not self._decided(pieces[-1], attracts[-1]) and not attracts[-1]:
-            # Powers of gamma that cancel leave rounding, which matters only far away.
-            decided_to = float(grid[-1]) * _FAR
-            pieces[-1] = pieces[-1][0], _short(decided_to)
-        proved = Truth.of(all(map(self._decided, pieces, attracts)) or None)
-        edges = [0.0, *ends, np.inf]
-        return tuple(StepRange(low, high, proved, decided_to) for low, high, yes
-                     in zip(edges, edges[1:], attracts) if yes)
-
     def _end(self, low: float, high: float) -> float:
         side = self.radii(np.array([low]))[0] < 1
         while low < (middle := 0.5 * (low + high)) < high:
@@ -148,82 +163,175 @@ class StepsAt:
                 high = middle
         return low
 
+    def ranges(self) -> Steps:
+        """All ranges of learning rates at which the point attracts."""
+        grid = np.geomspace(_RANGE[0] * self._scale, _RANGE[1] * self._scale, _COUNT)
+        inside = self.radii(grid) < 1 - 1e-14
+        changes = np.flatnonzero(inside[1:] != inside[:-1])
+        ends = [self._end(grid[k], grid[k + 1]) for k in changes.tolist()]
+        first, known = bool(inside[0]), self._decided(ends)
+        while ends and (wrong := _wrong(known, first)) is not None:
+            # Rounding hides on which side of 1 a radius near 1 is: the proof knows.
+            first ^= wrong == 0
+            del ends[max(wrong - 1, 0)]
+            known = self._decided(ends)
+        first ^= not ends and known[0] is Truth.of(not first)
+        attracts = [first ^ bool(k % 2) for k in range(len(known))]
+        decided_to = np.inf
+        if known[-1] is Truth.UNDECIDED and not attracts[-1]:
+            # Powers of gamma that cancel leave rounding, which matters only far away.
+            far = float(max(grid[-1], *ends, 0.0)) * _FAR
+            known[-1] = self._verdict((_above(ends[-1]) if ends else Fraction(0), _short(far)))
+            decided_to = far if known[-1] is Truth.NO else np.inf
+        proved = Truth.of(all(a is Truth.of(b) for a, b in zip(known, attracts)) or None)
+        edges = [0.0, *ends, np.inf]
+        return Steps(tuple(StepRange(float(low), float(high)) for low, high, yes
+                           in zip(edges, edges[1:], attracts) if yes), proved, decided_to)
+
     # -- proof -----------------------------------------------------------------
 
-    def _make(self) -> Iterator[tuple[Ratios, Conditions]]:
-        """The criterion's numbers as functions of gamma, in intervals, then in exact numbers."""
-        for digits in (20, 50):
-            arithmetic = PreciseIntervals(digits + 10)
-            over = Ratios(arithmetic, interval_sign)
-            try:
-                ends = self.location.enclosure(digits)
-                conditions = self._conditions(over, [arithmetic.interval(*e) for e in ends])
-                if arithmetic.defined:
-                    yield over, conditions
-            except (ArithmeticError, NoEnclosure):
-                return
-        # Algebraic numbers of high degree would take minutes.
-        numbers = self.location.exact_numbers() if self.location.exact is not None else None
-        if numbers is not None:
-            over = Ratios(numbers, numbers.sign)
-            try:
-                yield over, self._conditions(over, numbers.inputs)
-            except ArithmeticError:
-                return
+    def _decided(self, ends: list[float]) -> list[Truth]:
+        """For each range between ends whether the point attracts on all of it, or nowhere."""
+        below = [Fraction(0), *map(_above, ends)]
+        above: list[Fraction | None] = [*(_short(end * (1 - _GAP)) for end in ends), None]
+        return [self._verdict(piece) for piece in zip(below, above)]
 
-    def _conditions(self, over: Ratios, inputs: list[Any]) -> Conditions:
-        values = self.program.evaluate([*map(over.number, inputs), over.variable()], over)
-        if any(isinstance(c, PiMultiple) for e in values for c in e.p):
-            raise ArithmeticError("a multiple of pi is no coefficient here")
-        a, b = [], []
-        for k in range(self.size):
-            row: list[Ratio] = values[k * self.size:(k + 1) * self.size]
-            left = [(1 if j == k else 0) - e for j, e in enumerate(row)]
-            if self.starts_at_rest and k < self.n:
-                left = [e.without_constant() for e in left]
-            a.append(left)
-            b.append([e + 1 if j == k else e for j, e in enumerate(row)])
-        return schur_conditions(a, b)
-
-    def _levels(self) -> Iterator[tuple[Ratios, Conditions]]:
+    def _levels(self) -> Iterator[_Level]:
         k = 0
         while True:
             if k == len(self._found):
                 found = next(self._source, None)
                 if found is None:
                     return
-                self._found.append(found)
+                self._found.append(_Level(*found, self.n if self.starts_at_rest else 0))
             yield self._found[k]
             k += 1
 
-    def _decided(self, whole: Range, attracts: bool) -> bool:
-        """Whether rho < 1, or rho >= 1, is proved for every learning rate of a range."""
-        for over, conditions in self._levels():
-            try:
-                found = _bisected(over, conditions, whole, Truth.of(attracts))
-            except ArithmeticError:
-                continue
-            if found is not Truth.UNDECIDED:
-                return found is Truth.YES
-        return False
+    def _verdict(self, whole: Range) -> Truth:
+        """YES if rho < 1 is proved on a range, NO if rho >= 1 is, else UNDECIDED."""
+        answers: set[Truth] = set()
+        pieces, radius = [whole], Fraction(1)
+        for _ in range(_RADII + 1):
+            for level in self._levels():
+                pieces = level.bisected(pieces, radius, answers)
+                if not pieces or len(answers) > 1:
+                    break
+            if len(answers) > 1 or radius > 1 and Truth.YES in answers:
+                return Truth.UNDECIDED
+            if not pieces:
+                return answers.pop()
+            low, high = pieces[-1]
+            middle = float(low if high is None else (low + high) / 2)
+            found = float(self.radii(np.array([middle]))[0])
+            if not 1 + 1e-6 < found < np.inf or not low:
+                return Truth.UNDECIDED
+            radius = _short(1 + (found - 1) * (0.6 if radius == 1 else 0.3))
+        return Truth.UNDECIDED
 
 
-def _bisected(over: Ratios, conditions: Conditions, whole: Range, wanted: Truth) -> Truth:
-    """Whether the criterion says ``wanted`` on every piece of a range."""
-    # Exact algebraic numbers are slow, and needed where a sign is zero: not for bisection.
-    budget = _PIECES if isinstance(over.base, PreciseIntervals) else _EXACT_PIECES
-    pieces = [whole]
-    for _ in range(budget):
-        if not pieces:
-            return Truth.YES
-        low, high = pieces.pop()
-        answer = schur_verdict(conditions, over.sign_on(low, high))
-        if answer is Truth.UNDECIDED:
-            middle = _middle(low, high)
-            pieces += [(low, middle), (middle, high)]
-        elif answer is not wanted:
-            return Truth.NO
-    return Truth.UNDECIDED if pieces else Truth.YES
+def _wrong(known: list[Truth], first: bool) -> int | None:
+    """The first range of which the opposite is proved."""
+    for k, truth in enumerate(known):
+        if truth is Truth.of(not first ^ bool(k % 2)):
+            return k
+    return None
+
+
+class _Level:
+    """M as rational functions of gamma in one arithmetic, and what `discs` asks of them.
+
+    The first ``at_rest`` rows of I - M are known to vanish at gamma = 0.
+    """
+
+    def __init__(self, over: Ratios, values: list[Ratio], at_rest: int) -> None:
+        self.over, self.size = over, round(len(values) ** 0.5)
+        rows = [values[k:k + self.size] for k in range(0, len(values), self.size)]
+        self._left = [[(1 if j == k else 0) - e for j, e in enumerate(row)]
+                      for k, row in enumerate(rows)]
+        self._left[:at_rest] = [[e.without_constant() for e in row]
+                                for row in self._left[:at_rest]]
+        self._right = [[e + 1 if j == k else e for j, e in enumerate(row)]
+                       for k, row in enumerate(rows)]
+        self._conditions: dict[Fraction, Conditions] = {}
+
+    def conditions(self, radius: Fraction) -> Conditions:
+        """The conditions for rho(M) < radius."""
+        if radius not in self._conditions:
+            more = self.over.constant(radius - 1)
+            self._conditions[radius] = schur_conditions(*(
+                [[e + more if j == k and radius != 1 else e for j, e in enumerate(row)]
+                 for k, row in enumerate(rows)] for rows in (self._left, self._right)))
+        return self._conditions[radius]
+
+    def bisected(self, pieces: list[Range], radius: Fraction, answers: set[Truth]
+                 ) -> list[Range]:
+        """Add the answers on pieces of ranges; returns the pieces that stay undecided."""
+        # Numbers that are exact, but not rational, are needed where a sign is zero, and slow.
+        fast = isinstance(self.over.base, (PreciseIntervals, Rationals))
+        try:
+            conditions = self.conditions(radius)
+            pieces = list(pieces)
+            for _ in range(_PIECES if fast else _SLOW_PIECES):
+                if not pieces or len(answers) > 1:
+                    break
+                low, high = pieces.pop()
+                answer = schur_verdict(conditions, self.over.sign_on(low, high))
+                if answer is Truth.UNDECIDED:
+                    middle = _middle(low, high)
+                    pieces += [(low, middle), (middle, high)]
+                else:
+                    answers.add(answer)
+        except ArithmeticError:
+            pass
+        return pieces
+
+
+def as_ratios(program: Program, location: Location) -> Iterator[tuple[Ratios, list[Ratio]]]:
+    """The outputs of a program (z, gamma) at a point, as rational functions of gamma.
+
+    In rational numbers where they are rational; else in intervals, then in exact numbers.
+    None for a program that applies another function to gamma, or is not defined at the point.
+    """
+    # Algebraic numbers of high degree would take minutes.
+    numbers = location.exact_numbers() if location.exact is not None else None
+    found = None
+    if numbers is not None:
+        over = Ratios(numbers, numbers.sign)
+        try:
+            values = _evaluated(program, over, numbers.inputs)
+            if not any(isinstance(c, PiMultiple) for e in values for c in (*e.p, *(e.q or ()))):
+                found = over, values
+                simple = Ratios(Rationals(), exact_sign)
+                yield simple, [_rational(e, simple) for e in values]
+                return
+        except ArithmeticError:
+            pass
+    for digits in (20, 50):
+        arithmetic = PreciseIntervals(digits + 10)
+        over = Ratios(arithmetic, interval_sign)
+        try:
+            ends = location.enclosure(digits)
+            values = _evaluated(program, over, [arithmetic.interval(*e) for e in ends])
+            if arithmetic.defined:
+                yield over, values
+        except (ArithmeticError, NoEnclosure):
+            break
+    if found is not None:
+        yield found
+
+
+def _evaluated(program: Program, over: Ratios, inputs: list[Any]) -> list[Ratio]:
+    return program.evaluate([*map(over.number, inputs), over.variable()], over)
+
+
+def _rational(value: Ratio, over: Ratios) -> Ratio:
+    """The same over the rationals; raises ArithmeticError for other coefficients."""
+    return Ratio(over, [rational(c) for c in value.p],
+                 None if value.q is None else over.kept(tuple(map(rational, value.q))))
+
+
+def _above(end: float) -> Fraction:
+    return _short(end * (1 + _GAP))
 
 
 def _short(value: float) -> Fraction:
@@ -233,7 +341,9 @@ def _short(value: float) -> Fraction:
 
 
 def _middle(low: Fraction, high: Fraction | None) -> Fraction:
-    """A number between the ends: twice the lower, half the upper, or their mean."""
+    """A number between the ends: their mean, or the geometric one if they are far apart."""
     if high is None:
         return 2 * low if low else Fraction(1)
-    return (low + high) / 2 if low else high / 8
+    if not low:
+        return high / 8
+    return _short(math.sqrt(low * high)) if high > 4 * low else (low + high) / 2

@@ -31,10 +31,10 @@ from ..programs.precise import NoEnclosure, PreciseIntervals
 from ..programs.program import Program
 from ..programs.reading import Reader
 from ..truth import Truth
-from .analyze import classify
+from ..verdicts.analyze import classify
 from .bounds import difference, down, product, solve, transposed, up
-from .classify import CriticalPoint
-from .forms import Forms
+from ..verdicts.classify import CriticalPoint
+from ..verdicts.forms import Forms
 
 __all__ = ["Linearisation", "leader_rows", "magnitude", "read_number"]
 

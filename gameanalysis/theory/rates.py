@@ -36,7 +36,7 @@ import sympy as sp
 from ..declaration.game import Game, Number
 from ..truth import Truth
 from .bounds import down, eigenvalue_bounds, gram_bounds, symmetric_part, up
-from .classify import CriticalPoint
+from ..verdicts.classify import CriticalPoint
 from .linearisation import Linearisation
 
 __all__ = ["Guarantee", "LocalRate", "extremes", "float_extremes", "general_sum_rate",

@@ -1,0 +1,1 @@
+"""Theory: what is promised at a critical point, with every hypothesis checked."""
