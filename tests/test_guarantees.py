@@ -817,3 +817,14 @@ def test_singular_values_and_norms_are_bounded(matrix):
 def test_nothing_is_bounded_where_an_entry_is_not():
     low, high = eigenvalue_bounds((np.full((2, 2), -np.inf), np.ones((2, 2))))
     assert np.isneginf(low).all() and np.isposinf(high).all()
+
+
+def test_a_step_that_is_too_large_is_refused_when_the_guarantee_is_asked_for():
+    limit = step_limit(catalog.realizable(), (0, 0))            # spectrum 1, 1: L = 1
+    assert limit.at_step(1).require().holds is YES
+    with pytest.raises(ValueError, match=r"gamma1 = 1.5 <= 1/L \(undecided\)"):
+        limit.at_step(1.5).require()
+    with pytest.raises(ValueError, match="positive"):
+        limit.at_step(-1)
+    general = step_limit(catalog.duopoly(), (46, 26))
+    assert "limit of stability" in str(general.at_step(0.1).hypotheses)

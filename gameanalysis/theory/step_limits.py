@@ -16,7 +16,7 @@ Reference: Fiez, Chasnov and Ratliff, ICML 2020, Proposition 5.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -26,10 +26,11 @@ import sympy as sp
 from ..declaration.game import Game, Number
 from ..exact.definiteness import is_stable
 from ..exact.minors import interval_sign
+from ..numerics.trajectory import checked_positive
 from ..truth import Truth
 from .bounds import down, solve
-from .rates import Guarantee, extremes, float_extremes
 from .linearisation import Linearisation, magnitude
+from .rates import Guarantee, extremes, float_extremes
 
 __all__ = ["StepLimit", "is_stable_at", "step_limit"]
 
@@ -60,6 +61,20 @@ class StepLimit(Guarantee):
     step_size: float | None = None
     stability_limit: float | None = None
     proved: bool = False
+
+    def at_step(self, step_size: float) -> StepLimit:
+        """The same with the hypothesis that ``step_size`` is small enough among the others.
+
+        It is 0 < gamma1 <= 1/L in zero-sum games and gamma1 < ``stability_limit`` in general
+        sum: YES where proved, else UNDECIDED, so that ``at_step(gamma).require()`` raises
+        `ValueError` for a step that is too large.
+        """
+        gamma = checked_positive(step_size, "step_size")
+        bound = self.stability_limit if self.step_size is None else self.step_size
+        text = "the limit of stability" if self.step_size is None else "1/L"
+        small = self.proved and bound is not None and gamma <= bound
+        return replace(self, hypotheses={**self.hypotheses, f"gamma1 = {gamma:g} <= {text}":
+                                         Truth.of(small or None)})
 
     def _lines(self) -> list[str]:
         lines = [f"stable for small steps: {self.stable} (tau = {self.tau})"]
