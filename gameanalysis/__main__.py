@@ -1,9 +1,10 @@
-r"""The command line: ``gameanalysis analyze``, ``plot`` and ``catalog``.
+r"""The command line: ``gameanalysis analyze``, ``plot``, ``catalog``, and what moves.
 
-The exit status answers the question that was asked:
+`motion_commands` has ``simulate`` and ``basins``, `rule_commands` ``stability``,
+``fixed-points`` and ``rules``.  The exit status answers the question that was asked:
 
-    0    the list of critical points is proved complete
-    1    it is not: the output tells which boxes are undecided, and why
+    0    the list of critical points is proved complete, and all was done as asked
+    1    it is not, and the output tells why; or some start was not followed to its end
     2    wrong input: one line on the standard error tells what and where
     130  interrupted (128 + SIGINT);  141 nobody reads the output (128 + SIGPIPE)
 
@@ -13,7 +14,6 @@ The exit status answers the question that was asked:
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -22,23 +22,23 @@ from typing import Any
 import sympy as sp
 
 from . import catalog
-from .commandline import (EPILOG, Box, Parser, WrongInput, add_arguments, game_and_box, marked,
-                          no_game, plain)
+from .commandline import (EPILOG, Box, Parser, WrongInput, add_arguments, analysis_of,
+                          game_and_box, marked, no_game, plain)
 from .declaration.entries import FACTS, Entry
-from .declaration.game import Game
 from .declaration.scanning import shown
 from .errors import BoxError, GameError, ShapeError
+from .motion_commands import add_motion_commands
+from .output import check_picture, json_text, save_picture, write
+from .rule_commands import add_rule_commands
 from .tables import text_table
 from .truth import Truth
 from .verdicts.analysis import Analysis
-from .verdicts.analyze import analyze
 
 __all__ = ["main"]
 
 COMPLETE, INCOMPLETE, WRONG_INPUT, INTERRUPTED, NOT_READ = 0, 1, 2, 130, 141
-_COMMANDS = ("analyze", "plot", "catalog")
-#: What the library's messages call by a Python name, and its option.
-_OPTIONS = {"box=None": "--everywhere", "of='simultaneous'": "--of simultaneous"}
+_COMMANDS = ("analyze", "plot", "simulate", "basins", "stability", "fixed-points",
+             "catalog", "rules")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,6 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _complain(f"cannot write the output: {error.strerror}")
         except (WrongInput, GameError, BoxError, ShapeError) as error:
             return _complain(str(error))
+        except MemoryError:
+            return _complain("this takes more memory than there is: ask for fewer starts or "
+                             "points, or a smaller box")
     except SystemExit as stop:                  # argparse, after --help or --version
         return int(stop.code or 0)
     except BrokenPipeError:
@@ -91,8 +94,8 @@ def _check_command(arguments: Sequence[str]) -> None:
 def _parser() -> Parser:
     parser = Parser(
         prog="gameanalysis", allow_abbrev=False,
-        description="Critical points of small differentiable games: proved complete, "
-                    "classified and drawn.",
+        description="Small differentiable games: critical points proved complete, classified "
+                    "and drawn, and what learning rules make of them.",
         epilog="gameanalysis analyze --help shows how a game is declared.")
     # The package is loaded already; no module imports names from it.
     version = sys.modules["gameanalysis"].__version__
@@ -115,6 +118,8 @@ def _parser() -> Parser:
     add_arguments(draw)
     draw.add_argument("-o", "--output", metavar="FILE", type=plain, required=True,
                       help="the picture; its ending chooses the format, such as .png or .pdf")
+    add_motion_commands(command)
+    add_rule_commands(command)
     known = command("catalog", _catalog, "list the known games, or show one of them")
     known.add_argument("name", nargs="?", metavar="NAME", type=plain)
     known.add_argument("--json", action="store_true", help="print as JSON")
@@ -126,9 +131,9 @@ def _parser() -> Parser:
 def _analyze(args: argparse.Namespace) -> int:
     game, box = game_and_box(args)
     if args.plot is not None:
-        _check_picture(args.plot, game)
-    result = _result(args, game, box)
-    _write(_json(result.to_dict()) if args.json else str(result))
+        check_picture(args.plot, game)
+    result = analysis_of(args, game, box)
+    write(json_text(result.to_dict()) if args.json else str(result))
     if args.plot is not None:
         _draw(args.plot, result)
     return _status(result)
@@ -136,11 +141,11 @@ def _analyze(args: argparse.Namespace) -> int:
 
 def _plot(args: argparse.Namespace) -> int:
     game, box = game_and_box(args)
-    _check_picture(args.output, game)
-    result = _result(args, game, box)
+    check_picture(args.output, game)
+    result = analysis_of(args, game, box)
     _draw(args.output, result)
     proved = "proved complete" if result.complete is Truth.YES else "NOT proved complete"
-    _write(f"{args.output}: {len(result)} critical point{'s' * (len(result) != 1)}, {proved}")
+    write(f"{args.output}: {len(result)} critical point{'s' * (len(result) != 1)}, {proved}")
     return _status(result)
 
 
@@ -149,79 +154,29 @@ def _catalog(args: argparse.Namespace) -> int:
         if args.name not in catalog.names():
             raise WrongInput(no_game(args.name, "game"))
         entry = catalog.info(args.name)
-        _write(_json(_entry_dict(entry)) if args.json else _entry_text(entry))
+        write(json_text(_entry_dict(entry)) if args.json else _entry_text(entry))
     elif args.json:
-        _write(_json([_entry_dict(catalog.info(name)) for name in catalog.names()]))
+        write(json_text([_entry_dict(catalog.info(name)) for name in catalog.names()]))
     else:
         rows = []
         for entry in map(catalog.info, catalog.names()):
             owned = " | ".join(_few(player.actions) for player in entry.build().players)
             rows.append([entry.name, owned, _where(entry.box), entry.summary])
-        _write(text_table(["name", "actions", "box", "summary"], rows, [False] * 4))
+        write(text_table(["name", "actions", "box", "summary"], rows, [False] * 4))
     return COMPLETE
-
-
-def _result(args: argparse.Namespace, game: Game, box: Box | None) -> Analysis:
-    budget = {} if args.max_boxes is None else {"max_boxes": args.max_boxes}
-    try:
-        return analyze(game, box, args.of, **budget)
-    except GameError as error:
-        message = str(error)
-        for name, option in _OPTIONS.items():
-            message = message.replace(name, option)
-        raise WrongInput(message) from None
 
 
 def _status(result: Analysis) -> int:
     return COMPLETE if result.complete is Truth.YES else INCOMPLETE
 
 
-# -- pictures ----------------------------------------------------------------
-
-def _check_picture(path: str, game: Game) -> None:
-    """Complain before the analysis rather than after it."""
-    if len(game.variables) != 2:
-        raise WrongInput(f"a picture shows a game in two variables, and this one has "
-                         f"{len(game.variables)}")
-    import matplotlib  # takes long: only where it is needed
-    matplotlib.use("Agg")
-    from matplotlib.backend_bases import FigureCanvasBase
-    kinds = sorted(FigureCanvasBase.get_supported_filetypes())
-    folder = os.path.dirname(path) or os.curdir
-    problem = None
-    if os.path.splitext(path)[1][1:].lower() not in kinds:
-        problem = f"the name of a picture ends in one of .{', .'.join(kinds)}"
-    elif not os.path.isdir(folder):
-        problem = f"there is no folder {shown(folder, 80)}"
-    elif os.path.isdir(path):
-        problem = "this is a folder"
-    elif not os.access(path if os.path.exists(path) else folder, os.W_OK):
-        problem = "no permission to write there"
-    if problem:
-        raise WrongInput(f"cannot write the picture {shown(path, 80)}: {problem}")
-
-
 def _draw(path: str, result: Analysis) -> None:
     from .plots import phase_portrait
     picture = phase_portrait(result.game, result.box, analysis=result, of=result.of)
-    try:
-        picture.figure.savefig(path)
-    except OSError as error:
-        raise WrongInput(f"cannot write the picture {shown(path, 80)}: "
-                         f"{error.strerror}") from None
+    save_picture(path, picture.figure)
 
 
 # -- what is printed ---------------------------------------------------------
-
-def _json(data: Any) -> str:
-    return json.dumps(data, indent=2, allow_nan=False)
-
-
-def _write(text: str) -> None:
-    """Print, with escapes for what the terminal's encoding lacks."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding))
-
 
 def _complain(message: str) -> int:
     """One printable line on the standard error."""

@@ -1,4 +1,4 @@
-r"""From the arguments of a command line to a game and a box.
+r"""From the arguments of a command line to a game, a box and its critical points.
 
 A game is the name of a known one, a TOML file, or formulas; a box is one pair
 of ends for all variables, one for each, or single ones by name.  Every number
@@ -20,10 +20,12 @@ import sympy as sp
 from . import catalog, parsing
 from .declaration.game import Game, Player, zero_sum
 from .declaration.scanning import check_name, shown
-from .errors import ParseError
+from .errors import GameError, ParseError
+from .verdicts.analysis import Analysis
+from .verdicts.analyze import analyze
 
-__all__ = ["EPILOG", "Box", "Parser", "WrongInput", "add_arguments", "game_and_box", "marked",
-           "no_game", "plain"]
+__all__ = ["EPILOG", "Box", "Parser", "WrongInput", "add_arguments", "analysis_of", "at_commas",
+           "count", "game_and_box", "marked", "no_game", "number", "plain", "take_game"]
 
 Box = Sequence[tuple[sp.Expr, sp.Expr]]
 
@@ -33,6 +35,8 @@ _MARK = "\0"
 _SHORT_OPTIONS = ("-h", "-o")
 #: Beyond this a box is no box of floats.
 _LARGEST = sp.Integer(10)**300
+#: What the library's messages call by a Python name, and its option.
+_OPTIONS = {"box=None": "--everywhere", "of='simultaneous'": "--of simultaneous"}
 
 EPILOG = """\
 GAME is a name from `gameanalysis catalog`, or a TOML file, whose format
@@ -63,8 +67,12 @@ class Parser(argparse.ArgumentParser):
         raise WrongInput(f"{plain(message)} (see {self.prog} --help)")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments that declare a game and where to search."""
+def add_arguments(parser: argparse.ArgumentParser, default: str | None = "") -> None:
+    """The arguments that declare a game and where to search.
+
+    ``default`` : what --help says of ``--of`` where its default, None, depends on the rules;
+        None for a command without ``--of``.
+    """
     parser.set_defaults(prog=parser.prog)
     add = parser.add_argument
     add("game", nargs="?", metavar="GAME", type=plain, help="a known game or a TOML file")
@@ -81,9 +89,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--everywhere", action="store_true",
         help="search the whole space, by exact algebra: for costs that are polynomial up "
              "to factors that never vanish")
-    add("--of", choices=("simultaneous", "stackelberg"), default="simultaneous",
-        help="the gradient play whose rest points are wanted (default: simultaneous)")
-    add("--max-boxes", type=_count, metavar="N", help="the budget of the search")
+    if default is not None:
+        add("--of", choices=("simultaneous", "stackelberg"),
+            default=None if default else "simultaneous",
+            help="the gradient play whose rest points are wanted (default: "
+                 f"{default or 'simultaneous'})")
+    add("--max-boxes", type=count, metavar="N", help="the budget of the search")
 
 
 def marked(text: str) -> str:
@@ -98,7 +109,8 @@ def plain(text: str) -> str:
     return text.replace(_MARK, "")
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """A whole number above 0, for argparse."""
     text = plain(text)
     if not (text.isascii() and text.isdigit() and len(text) <= 18 and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{shown(text)} is not a whole number above 0")
@@ -128,6 +140,30 @@ def game_and_box(args: argparse.Namespace) -> tuple[Game, Box | None]:
         raise WrongInput("where to search? give --box LOW HIGH, or --everywhere for costs that "
                          "are polynomial up to factors that never vanish")
     return game, box
+
+
+def take_game(args: argparse.Namespace, *options: list[str] | None) -> None:
+    """Give a GAME that was written behind the values of an option its place.
+
+    argparse takes it for one more value: it is taken back if it names a game.
+    """
+    for tokens in options:
+        if args.game is None and args.cost is None and tokens and (
+                tokens[-1] in catalog.names() or tokens[-1].endswith(".toml")):
+            args.game = tokens.pop()
+
+
+def analysis_of(args: argparse.Namespace, game: Game, box: Box | None,
+                of: str | None = None) -> Analysis:
+    """The critical points; messages name the options.  ``of`` in place of ``--of``."""
+    budget = {} if args.max_boxes is None else {"max_boxes": args.max_boxes}
+    try:
+        return analyze(game, box, of or args.of, **budget)
+    except GameError as error:
+        message = str(error)
+        for name, option in _OPTIONS.items():
+            message = message.replace(name, option)
+        raise WrongInput(message) from None
 
 
 def _known_game(args: argparse.Namespace) -> tuple[Game, Box | None]:
@@ -211,7 +247,7 @@ def _box(tokens: Sequence[str], game: Game, natural: Box | None) -> Box:
     """The sides by name override those by position, and these the natural ones."""
     names = [variable.name for variable in game.variables]
     sides = dict(zip(names, natural or ()))
-    ends = [_number(text, "--box") for text in _unnamed(tokens)]
+    ends = [number(text, "--box") for text in _unnamed(tokens)]
     if len(ends) not in (0, 2, 2*len(names)):
         raise WrongInput(f"--box: give LOW HIGH once for all variables, or once for each of "
                          f"{', '.join(names)} in this order, and not {len(ends)} numbers")
@@ -238,7 +274,7 @@ def _box(tokens: Sequence[str], game: Game, natural: Box | None) -> Box:
 
 def _unnamed(tokens: Sequence[str]) -> list[str]:
     """The ends without a name; LOW,HIGH in one token are two."""
-    return [end for token in tokens if "=" not in token for end in _at_commas(token)]
+    return [end for token in tokens if "=" not in token for end in at_commas(token)]
 
 
 def _named_sides(tokens: Sequence[str]) -> list[tuple[str, tuple[sp.Expr, sp.Expr]]]:
@@ -250,15 +286,19 @@ def _named_sides(tokens: Sequence[str]) -> list[tuple[str, tuple[sp.Expr, sp.Exp
             continue
         if name in found:
             raise WrongInput(f"--box: {shown(name)} is given twice")
-        parts = _at_commas(text)
+        parts = at_commas(text)
         if len(parts) != 2:
             raise WrongInput(f"--box: {shown(token)} is not of the form X=LOW,HIGH")
-        found[name] = (_number(parts[0], f"--box: {name}"), _number(parts[1], f"--box: {name}"))
+        found[name] = (number(parts[0], f"--box: {name}"), number(parts[1], f"--box: {name}"))
     return list(found.items())
 
 
-def _at_commas(text: str) -> list[str]:
-    """The parts between commas that stand outside parentheses."""
+def at_commas(text: str) -> list[str]:
+    """The parts between commas that stand outside parentheses.
+
+    >>> at_commas("1,polygamma(1,2)")
+    ['1', 'polygamma(1,2)']
+    """
     parts, depth = [""], 0
     for char in text:
         depth += (char == "(") - (char == ")")
@@ -269,7 +309,12 @@ def _at_commas(text: str) -> list[str]:
     return parts
 
 
-def _number(text: str, where: str) -> sp.Expr:
+def number(text: str, where: str) -> sp.Expr:
+    """The exact number that a formula without names writes; raises `ParseError`.
+
+    >>> number("-1/3", "--start")
+    -1/3
+    """
     try:
         return parsing.expression(text, ())
     except ParseError as error:

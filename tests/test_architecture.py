@@ -32,7 +32,8 @@ ROWS = """
                   time_scales conditions
     pictures      canvas layers portrait motion maps charts
     surfaces      guarantees plots
-    entry         commandline __main__
+    entry         commandline output learning_arguments rule_commands simulated motion_commands
+                  __main__
 """
 ROW = {name: tuple(modules.split()) for name, modules in
        re.findall(r"^ {4}(\w+) +(.*(?:\n {18}.*)*)", ROWS, re.M)}
@@ -46,8 +47,8 @@ NO_GAMES = {"Game", "Player", "zero_sum"}
 
 # Packages that only some modules may ask for, beside those that all may.
 EVERYWHERE = {"sympy", "mpmath", "numpy", "scipy"}
-ONLY = {**dict.fromkeys(ROW["pictures"], {"matplotlib"}), "__main__": {"matplotlib"},
-        "analysis": {"pandas"}}
+ONLY = {**dict.fromkeys(ROW["pictures"], {"matplotlib"}), "output": {"matplotlib"},
+        "motion_commands": {"tqdm"}, "analysis": {"pandas"}}
 
 FILES = {path.stem: path for path in sorted(PACKAGE.rglob("*.py")) if path.stem != "__init__"}
 SOURCES = {name: path.read_text(encoding="utf-8") for name, path in FILES.items()}

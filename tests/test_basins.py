@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -146,6 +147,21 @@ def test_what_is_done_is_kept_when_interrupted(wells, monkeypatch):
     assert (found.status[:40] == Outcome.SETTLED).all()
     assert (found.status[40:] == Outcome.INTERRUPTED).all() and (found.index[40:] == -1).all()
     assert "60 interrupted" in str(found)
+
+
+def test_a_piece_that_was_interrupted_is_the_last(wells, monkeypatch):
+    monkeypatch.setattr(module, "_PIECE", 40)
+    calls = []
+
+    def half(field, x0, *args, **options):
+        found = flow(field, x0, *args, **options)
+        calls.append(len(x0))
+        status = found.status.copy()
+        status[len(x0) // 2:] = Outcome.INTERRUPTED
+        return replace(found, status=status)
+    monkeypatch.setattr(module, "flow", half)
+    found = basins(FIELD, wells, grid=10)
+    assert calls == [40] and (found.status[20:] == Outcome.INTERRUPTED).all()
 
 
 def test_starts_that_arrive_nowhere_are_told():

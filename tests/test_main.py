@@ -540,15 +540,23 @@ def test_a_disk_that_fills_while_drawing(run, tmp_path, monkeypatch):
 def test_a_message_of_several_lines_becomes_one(run, monkeypatch):
     def wrong(*args, **options):
         raise GameError("one\n  two\x1b[2J\nthree")
-    monkeypatch.setattr("gameanalysis.__main__.analyze", wrong)
+    monkeypatch.setattr("gameanalysis.commandline.analyze", wrong)
     assert run("analyze", "figure1") == (2, "", "gameanalysis: error: one two?[2J three\n")
 
 
 def test_interruption_is_quiet(run, monkeypatch):
     def interrupted(*args, **options):
         raise KeyboardInterrupt
-    monkeypatch.setattr("gameanalysis.__main__.analyze", interrupted)
+    monkeypatch.setattr("gameanalysis.commandline.analyze", interrupted)
     assert run("analyze", "figure1") == (130, "", "")
+
+
+def test_too_little_memory_is_one_line(run, monkeypatch):
+    def too_much(*args, **options):
+        raise MemoryError
+    monkeypatch.setattr("gameanalysis.commandline.analyze", too_much)
+    status, out, err = run("analyze", "figure1")
+    assert (status, out, err.count("\n")) == (2, "", 1) and "more memory than there is" in err
 
 
 def test_text_that_the_terminal_cannot_show_is_escaped(tmp_path, monkeypatch):

@@ -138,6 +138,7 @@ def assembled(shape: tuple[int, ...], x: Array, t: NDArray[Any], stopped: NDArra
     ``x`` has shape (N, time, n), the arrays for each start (N,).
     """
     size = len(stopped)
+
     def each(values: NDArray[Any]) -> Any:
         return values.reshape(shape) if shape else values[0]
     return Trajectory(x.reshape(*shape, *x.shape[1:]), t, each(stopped), each(status),

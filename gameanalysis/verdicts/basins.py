@@ -15,10 +15,13 @@ inference, J. Am. Stat. Assoc. 22 (1927).
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import get_context
 from statistics import NormalDist
 from typing import Any
 
@@ -308,17 +311,35 @@ def _ended(found: Trajectory) -> tuple[Any, ...]:
 
 def _mapped(workers: int | Callable[..., Iterable[Any]], follow: Callable[[Any], Any],
             pieces: Sequence[Any]) -> Iterator[Any]:
-    """The results in order; processes are started only where they are asked for."""
+    """The results in order, up to one that was interrupted."""
     if callable(workers):
-        yield from workers(follow, pieces)
-    elif checked_count(workers, "workers", 1) == 1:
-        yield from map(follow, pieces)
+        results: Iterable[Any] = workers(follow, pieces)
     else:
-        from concurrent.futures import ProcessPoolExecutor
-        from multiprocessing import get_context
-        # Forked children of a process with threads may hang: start them afresh.
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            yield from pool.map(follow, pieces)
+        count = min(checked_count(workers, "workers", 1), len(pieces))
+        results = map(follow, pieces) if count <= 1 else _over_processes(count, follow, pieces)
+    for result in results:
+        yield result
+        if Outcome.INTERRUPTED in result[1].tolist():
+            return
+
+
+def _over_processes(count: int, follow: Callable[[Any], Any], pieces: Sequence[Any]
+                    ) -> Iterator[Any]:
+    with _pool(count) as pool:
+        yield from pool.imap(follow, pieces)
+
+
+def _pool(count: int) -> Any:
+    """Processes, started afresh, that leave Ctrl-C to this one; leaving the context ends them."""
+    context = get_context("spawn")
+    if threading.current_thread() is not threading.main_thread():
+        return context.Pool(count)
+    # What is ignored here while they start stays ignored there.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return context.Pool(count)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _share(index: int, reached: NDArray[np.int_], time: Array, confidence: float | None) -> Share:

@@ -100,7 +100,7 @@ def plane_of(source: Source | None, box: Any, plane: Sequence[Any] | None = None
     variables = sp.symbols(f"x1:{n + 1}", real=True) if source is None else source.variables
     names = [v.name for v in variables]
     if plane is None and len(names) != 2:
-        raise GameError(f"a phase portrait has two variables, and these are {len(names)}: "
+        raise GameError(f"a plane has two variables, and these are {len(names)}: "
                         f"{', '.join(names)}; choose two with plane=(...) and hold the "
                         f"others with at={{...}}")
     chosen = [_name(v) for v in (names if plane is None else plane)]
