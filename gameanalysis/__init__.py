@@ -25,13 +25,13 @@ from .exact.derivatives import (follower_jacobian, game_gradient, game_jacobian,
                                 implicit_derivative, schur_complement, stackelberg_jacobian,
                                 total_derivative, total_hessian)
 from .learning.updates import Rule, RuleField, Update
-from .numerics import noise, schedules
+from .motion import noise, schedules
+from .motion.flow import flow
+from .motion.simulate import iterate
+from .motion.stochastic import stochastic_hypotheses
+from .motion.trajectory import Outcome, Trajectory
 from .numerics.certify import Certificate, certify
 from .numerics.critical import Candidates, find_critical_points
-from .numerics.flow import flow
-from .numerics.simulate import iterate
-from .numerics.stochastic import stochastic_hypotheses
-from .numerics.trajectory import Outcome, Trajectory
 from .numerics.undecided import Reason, Undecided
 from .programs.compiled import CompiledField, CompiledGame, compile_field, compile_game
 from .truth import Truth

@@ -24,9 +24,9 @@ from .commandline import Box, WrongInput, analysis_of, at_commas, count, number,
 from .declaration.game import Game
 from .declaration.scanning import shown
 from .dynamics import VectorField, simultaneous_gradient
-from .numerics import noise as noises
-from .numerics import schedules
-from .numerics.solvers import METHODS
+from .motion import noise as noises
+from .motion import schedules
+from .motion.solvers import METHODS
 from .programs.compiled import compile_field
 from .rules import Rule
 from .verdicts.analysis import Analysis

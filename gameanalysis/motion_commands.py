@@ -21,9 +21,9 @@ from .commandline import (WrongInput, add_arguments, at_commas, count, game_and_
 from .declaration.scanning import shown
 from .learning_arguments import (DYNAMICS, OF, Motion, add_dynamics, as_wrong_input, drawn,
                                  motion_of, points_of, starts_of)
-from .numerics.flow import flow
-from .numerics.simulate import iterate
-from .numerics.trajectory import Outcome, Trajectory
+from .motion.flow import flow
+from .motion.simulate import iterate
+from .motion.trajectory import Outcome, Trajectory
 from .output import (add_outputs, check_outputs, described, print_result, save_picture,
                      statement, write_csv)
 from .rule_commands import rule_dict

@@ -20,7 +20,7 @@ from .pictures.charts import eigenvalues, stability
 from .pictures.layers import (field, nullclines, point_class, points, singular_set,
                               trajectories)
 from .pictures.maps import basins, compare_basins
-from .pictures.motion import animation, distance
+from .pictures.tracks import animation, distance
 from .pictures.portrait import LAYERS, Portrait, phase_portrait
 
 __all__ = ["LAYERS", "MARKERS", "Picture", "Portrait", "animation", "basins", "compare_basins",

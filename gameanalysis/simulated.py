@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .commandline import WrongInput
 from .declaration.game import Game
 from .learning_arguments import Motion
-from .numerics.trajectory import Outcome, Trajectory, periods_of, wrapped_points
+from .motion.trajectory import Outcome, Trajectory, periods_of, wrapped_points
 from .output import described, statement
 from .rule_commands import rule_dict
 from .tables import text_table

@@ -23,14 +23,14 @@ ROWS = """
     learning      play updates gradients adjustments newton rules
     programs      graph reading printing blocks precise intervals linear program scalars
                   ratios compiled cleared moves native
-    numerics      trajectory schedules noise stepping settling stochastic simulate undecided
-                  critical enclosure taylor certify orbits dormand_prince runge_kutta solvers
-                  flow
+    numerics      undecided critical enclosure taylor certify
+    motion        trajectory schedules noise stepping settling stochastic simulate orbits
+                  dormand_prince runge_kutta solvers flow
     verdicts      forms location classify analysis problem analyze planes spectra steps
                   stability standstill basins
     theory        bounds linearisation regions rates iterations step_limits pencils
                   time_scales conditions
-    pictures      canvas layers portrait motion maps charts
+    pictures      canvas layers portrait tracks maps charts
     surfaces      guarantees plots
     entry         commandline output learning_arguments rule_commands simulated motion_commands
                   __main__
@@ -103,7 +103,7 @@ def test_imports_point_upwards(module):
             assert inside in EARLIER[module], f"{module} imports {inside}"
         elif outside not in sys.stdlib_module_names:
             assert outside in EVERYWHERE | ONLY.get(module, set()), f"{module} imports {outside}"
-        if module in ROW["numerics"]:
+        if module in ROW["numerics"] + ROW["motion"]:
             assert not NO_GAMES.intersection(names), f"{module} imports {names}"
 
 

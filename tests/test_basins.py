@@ -12,9 +12,9 @@ from gameanalysis import catalog, rules
 from gameanalysis.declaration.game import zero_sum
 from gameanalysis.dynamics import VectorField, simultaneous_gradient
 from gameanalysis.errors import BoxError, GameError
-from gameanalysis.numerics.flow import flow
-from gameanalysis.numerics.simulate import iterate
-from gameanalysis.numerics.trajectory import Outcome
+from gameanalysis.motion.flow import flow
+from gameanalysis.motion.simulate import iterate
+from gameanalysis.motion.trajectory import Outcome
 from gameanalysis.verdicts import basins as module
 from gameanalysis.verdicts.analyze import analyze
 from gameanalysis.verdicts.basins import basins
@@ -128,7 +128,7 @@ def test_processes_give_the_same(wells):
 
 
 def test_noise_depends_on_the_start_s_number_and_not_on_the_pieces(wells, monkeypatch):
-    from gameanalysis.numerics.noise import Gaussian
+    from gameanalysis.motion.noise import Gaussian
     options = dict(grid=10, step_size=0.05, steps=300, noise=Gaussian(0.5), rng=3,
                    settle_atol=1e-2)
     whole = basins(FIELD, wells, **options)

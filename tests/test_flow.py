@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import gameanalysis as ga
 from gameanalysis import Outcome
-from gameanalysis.numerics import dormand_prince, orbits, runge_kutta
-from gameanalysis.numerics.flow import flow
+from gameanalysis.motion import dormand_prince, orbits, runge_kutta
+from gameanalysis.motion.flow import flow
 from gameanalysis.programs import native
 
 x, y, z = sp.symbols("x y z", real=True)

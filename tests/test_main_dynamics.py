@@ -626,7 +626,7 @@ def interrupted(tmp_path, module, function, arguments, call=1, delay=0.3):
 
 def test_ctrl_c_keeps_the_updates_that_are_done(tmp_path):
     path = tmp_path / "a.csv"
-    out = interrupted(tmp_path, "gameanalysis.numerics.simulate", "_Run.follow_all", [
+    out = interrupted(tmp_path, "gameanalysis.motion.simulate", "_Run.follow_all", [
         "simulate", *TURN, "--start", "1", "1", "--steps", "1000000000", "--step-size",
         "0.000001", "--csv", str(path)])
     assert "1 interrupted" in out and "what was done until then is kept" in out
@@ -640,7 +640,7 @@ def test_ctrl_c_keeps_the_updates_that_are_done(tmp_path):
 def test_an_interruption_has_a_status_of_its_own(run, monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt
-    monkeypatch.setattr("gameanalysis.numerics.simulate._Run._advanced", interrupt)
+    monkeypatch.setattr("gameanalysis.motion.simulate._Run._advanced", interrupt)
     for command in (["simulate", "--random", "2"], ["basins", "--samples", "20500"]):
         status, out, err = run(*command, *TURN, "--steps", "9")
         assert (status, err) == (130, "") and f"{command[2]} interrupted" in out
@@ -659,7 +659,7 @@ def test_workers_are_started_outside_the_main_thread_too():
 
 
 def test_ctrl_c_keeps_the_flow_that_is_done(tmp_path):
-    out = interrupted(tmp_path, "gameanalysis.numerics.runge_kutta", "Batch.run", [
+    out = interrupted(tmp_path, "gameanalysis.motion.runge_kutta", "Batch.run", [
         "simulate", *TURN, "--random", "3", "--flow", "10**9", "--max-steps", "1000000000",
         "--json"])
     starts = json.loads(out)["starts"]
@@ -669,7 +669,7 @@ def test_ctrl_c_keeps_the_flow_that_is_done(tmp_path):
 
 def test_ctrl_c_keeps_the_basins_that_are_done(tmp_path):
     # It comes while the second of three pieces is followed; the third is left out.
-    out = interrupted(tmp_path, "gameanalysis.numerics.simulate", "_Run.follow_all", [
+    out = interrupted(tmp_path, "gameanalysis.motion.simulate", "_Run.follow_all", [
         "basins", *TURN, "--samples", "30000", "--steps", "40000", "--step-size", "0.00001",
         "--json"], call=2, delay=0.1)
     status = json.loads(out)["status"]

@@ -17,8 +17,8 @@ from gameanalysis import catalog, plots
 from gameanalysis.declaration.game import zero_sum
 from gameanalysis.dynamics import VectorField, simultaneous_gradient, stackelberg_gradient
 from gameanalysis.errors import BoxError, GameError, ShapeError
-from gameanalysis.numerics.simulate import iterate
-from gameanalysis.numerics.trajectory import Outcome, assembled
+from gameanalysis.motion.simulate import iterate
+from gameanalysis.motion.trajectory import Outcome, assembled
 from gameanalysis.pictures import maps
 from gameanalysis.programs.compiled import compile_field
 from gameanalysis.truth import Truth
@@ -73,6 +73,16 @@ class Rule:
 
     title: str
 
+    def __str__(self):
+        return self.title
+
+
+@dataclass(frozen=True)
+class Value:
+    """What the pictures read of an enclosed number."""
+
+    value: float
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -109,7 +119,8 @@ def table_of(analysis, fields, *, step=0.1):
                 continue
             z = np.linalg.eigvals(compile_field(field).jacobian(point.x))
             low, radius = z.real.min(), np.abs(1 - step * z).max()
-            row.append(Cell(Truth.of(bool(low > 0)), low, Truth.of(bool(radius < 1)), radius))
+            row.append(Cell(Truth.of(bool(low > 0)), Value(low), Truth.of(bool(radius < 1)),
+                            Value(radius)))
         rows.append(tuple(row))
     return Table(analysis.game, tuple(analysis), tuple(map(Rule, fields)), tuple(rows))
 
@@ -620,7 +631,7 @@ def test_a_cell_has_its_verdict_and_the_colour_of_its_side(kind, table):
                 assert red == blue                              # grey: not known
                 continue
             assert (blue > red) == (truth is Truth.YES) and blue != red
-            values.append(value if kind == "flow" else -value)
+            values.append(value.value if kind == "flow" else -value.value)
             depths.append(image.get_array()[i, j])
     assert (np.diff(np.array(depths)[np.argsort(values)]) >= -1e-12).all()
     assert min(depths) == -1 and max(depths) == 1
@@ -635,7 +646,8 @@ def test_the_scale_says_what_its_colours_stand_for(table):
             bar.get_ticks(), bar.ax.get_yticklabels())}
         assert said[0] == boundary
         each = [table.cell(i, j) for i in range(len(table.rules)) for j in range(9)]
-        values = [c.abscissa if kind == "flow" else c.radius for c in each if c.radius is not None]
+        values = [(c.abscissa if kind == "flow" else c.radius).value for c in each
+                  if c.radius is not None]
         ends = max(values), min(values)
         assert (said[1], said[-1]) == pytest.approx(ends if kind == "flow" else ends[::-1],
                                                     rel=0.01)
@@ -645,7 +657,7 @@ def test_the_scale_says_what_its_colours_stand_for(table):
 
 def test_rows_are_rules_and_columns_are_points(table, figure1):
     ax = plots.stability(table).ax
-    assert [t.get_text() for t in ax.get_yticklabels()] == [r.title for r in table.rules]
+    assert [t.get_text() for t in ax.get_yticklabels()] == list(map(str, table.rules))
     assert [t.get_text() for t in ax.get_xticklabels()] == [
         f"({p.x[0]:.3g}, {p.x[1]:.3g})" for p in figure1]
     top, bottom = ax.get_ylim()

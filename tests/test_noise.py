@@ -11,12 +11,12 @@ from gameanalysis import catalog, rules
 from gameanalysis.declaration.game import Game, Player, zero_sum
 from gameanalysis.dynamics import VectorField, simultaneous_gradient, stackelberg_gradient
 from gameanalysis.errors import ShapeError
-from gameanalysis.numerics import noise as module
-from gameanalysis.numerics.noise import (Gaussian, Martingale, Noise, Rademacher, StateDependent,
-                                         Streams, Uniform, seed_of)
-from gameanalysis.numerics.schedules import Polynomial, two_timescale
-from gameanalysis.numerics.simulate import iterate
-from gameanalysis.numerics.stochastic import stochastic_hypotheses
+from gameanalysis.motion import noise as module
+from gameanalysis.motion.noise import (Gaussian, Martingale, Noise, Rademacher, StateDependent,
+                                       Streams, Uniform, seed_of)
+from gameanalysis.motion.schedules import Polynomial, two_timescale
+from gameanalysis.motion.simulate import iterate
+from gameanalysis.motion.stochastic import stochastic_hypotheses
 from gameanalysis.truth import Truth
 
 x, y, z = sp.symbols("x y z", real=True)
@@ -115,14 +115,14 @@ def test_what_a_start_meets_depends_on_the_seed_and_its_number_only(noise, monke
     assert not np.array_equal(iterate(PLAY, STARTS[7], steps, **options).x, full[7])
     assert not np.array_equal(iterate(PLAY, STARTS, steps, **{**options, "rng": 6}).x, full)
     # Cut into other blocks inside.
-    monkeypatch.setattr("gameanalysis.numerics.stepping._CACHE", 17 * 2 * 8 * 9)
+    monkeypatch.setattr("gameanalysis.motion.stepping._CACHE", 17 * 2 * 8 * 9)
     np.testing.assert_array_equal(iterate(PLAY, STARTS, steps, **options).x, full)
 
 
 @pytest.mark.parametrize("keep", ["all", "last"])
 @pytest.mark.parametrize("cache", [2**22, 17 * 8 * 40])         # long and short paths
 def test_starts_that_end_leave_the_noise_of_the_others_alone(monkeypatch, cache, keep):
-    monkeypatch.setattr("gameanalysis.numerics.stepping._CACHE", cache)
+    monkeypatch.setattr("gameanalysis.motion.stepping._CACHE", cache)
     # x <- x + 0.1 x^2 - 0.1 w: half of the starts leave the bound, at different times.
     starts = np.linspace(-2, 4, 40)[:, None]
     options = {"step_size": 0.1, "noise": Gaussian(0.01), "rng": 1, "bound": 50,

@@ -14,7 +14,7 @@ from gameanalysis import catalog, plots
 from gameanalysis.declaration.game import Game, Player, zero_sum
 from gameanalysis.dynamics import VectorField, simultaneous_gradient, stackelberg_gradient
 from gameanalysis.errors import BoxError, GameError, ShapeError
-from gameanalysis.numerics.simulate import iterate
+from gameanalysis.motion.simulate import iterate
 from gameanalysis.pictures import canvas
 from gameanalysis.verdicts.analyze import analyze
 

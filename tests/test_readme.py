@@ -44,3 +44,7 @@ def test_python_blocks_run_in_order(tmp_path, monkeypatch, capsys):
         else:
             # Blank lines in front: a traceback shows the README's own line.
             exec(compile("\n"*line + text, str(README), "exec"), namespace)
+    # What a block prints is the text block below it.
+    printed = [text for language, text, _ in blocks() if language == "text"][1:]
+    out = capsys.readouterr().out
+    assert printed and all(text in out for text in printed)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gameanalysis.numerics.schedules import (Constant, ExponentialDecay, Polynomial, Rates,
-                                             Schedule, schedule, two_timescale)
+from gameanalysis.motion.schedules import (Constant, ExponentialDecay, Polynomial, Rates,
+                                           Schedule, schedule, two_timescale)
 from gameanalysis.truth import Truth
 
 YES, NO, UNDECIDED = Truth.YES, Truth.NO, Truth.UNDECIDED

@@ -14,12 +14,12 @@ from gameanalysis import catalog, rules
 from gameanalysis.declaration.game import Game, Player, zero_sum
 from gameanalysis.dynamics import VectorField, simultaneous_gradient, stackelberg_gradient
 from gameanalysis.errors import ShapeError
-from gameanalysis.numerics import stepping
-from gameanalysis.numerics.noise import Gaussian, Martingale
-from gameanalysis.numerics.schedules import (Constant, ExponentialDecay, Polynomial,
-                                             two_timescale)
-from gameanalysis.numerics.simulate import iterate
-from gameanalysis.numerics.trajectory import Outcome
+from gameanalysis.motion import stepping
+from gameanalysis.motion.noise import Gaussian, Martingale
+from gameanalysis.motion.schedules import (Constant, ExponentialDecay, Polynomial,
+                                           two_timescale)
+from gameanalysis.motion.simulate import iterate
+from gameanalysis.motion.trajectory import Outcome
 from gameanalysis.programs import native, program
 from gameanalysis.programs.compiled import compile_field
 from gameanalysis.programs.moves import compile_update

@@ -55,13 +55,10 @@ def is_schur_stable(matrix: Matrix, radius: Fraction | int = 1,
                             for row in square(matrix)])
     r = radius.numerator * scale
     poly = _polynomial(rows, r)
-    leading = sign(poly[0])
-    if leading is None:
-        return Truth.UNDECIDED
-    if leading <= 0:
-        return Truth.NO                 # det(r I - M) <= 0: a real eigenvalue is r or beyond it
+    # A NO from other signs holds whatever that of det(r I - M): where it is not positive, a
+    # real eigenvalue is r or beyond it.
     verdict = is_hurwitz(poly, sign)
-    if verdict is Truth.UNDECIDED:
+    if verdict is Truth.UNDECIDED and sign(poly[0]):
         member = rational_member(rows)
         if member is not None and hyperbolic(poly, sign) is Truth.YES:
             return is_schur_stable(member, r)
@@ -69,7 +66,7 @@ def is_schur_stable(matrix: Matrix, radius: Fraction | int = 1,
 
 
 def schur_conditions(a: Rows, b: Rows) -> Conditions:
-    """Numbers whose signs decide the question for r = 1, given A = I - M and B = I + M.
+    """Numbers whose signs decide the question for r, given A = r I - M and B = r I + M.
 
     For entries that are functions, of which `schur_verdict` asks again and again with
     another ``sign``.
@@ -86,11 +83,6 @@ def schur_verdict(conditions: Conditions, sign: Sign) -> Truth:
     <Truth.YES>
     """
     sign, (poly, minors) = total_sign(sign), conditions
-    leading = sign(poly[0])
-    if leading is None:
-        return Truth.UNDECIDED
-    if leading <= 0:
-        return Truth.NO
     verdict = all_positive(map(sign, poly))
     if verdict is Truth.NO or not minors:
         return verdict

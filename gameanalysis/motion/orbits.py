@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from ..errors import ShapeError
 from ..programs.compiled import CompiledField, points
-from .critical import float_box
+from ..numerics.critical import float_box
 
 __all__ = ["CLOSED", "Edges", "Orbit", "Polynomials", "Rest", "Returns", "Segments", "TIGHT"]
 

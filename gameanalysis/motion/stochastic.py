@@ -113,7 +113,7 @@ def stochastic_hypotheses(source: Update | VectorField | CompiledField | Compile
 
     >>> from gameanalysis import catalog, rules
     >>> rule = rules.StackelbergGradient().on(catalog.figure1())
-    >>> from gameanalysis.numerics.noise import Gaussian
+    >>> from gameanalysis.motion.noise import Gaussian
     >>> stochastic_hypotheses(rule, 0.1, Gaussian(1)).truth(6)
     <Truth.NO>
 

@@ -157,7 +157,7 @@ def stability(table: Any, *, kind: str = "flow", ax: Axes | None = None,
         raise ValueError("the table has no rules or no critical points")
     cells = [[table.cell(i, j) for j in range(len(points))] for i in range(len(rules))]
     margin, truths = _margins(cells, kind)
-    longest = max(len(rule.title) for rule in rules)
+    longest = max(len(str(rule)) for rule in rules)
     needed = 0.075 * longest + 0.52 * len(points) + (1.0 if len(points) > 3 else 1.6)
     own, width = ax is None, needed if width is None else width
     with styled(ax, max(1.0, min(width, 100.0)) if own else 5.0):
@@ -167,7 +167,7 @@ def stability(table: Any, *, kind: str = "flow", ax: Axes | None = None,
                           aspect="auto", interpolation="nearest")
         texts = tuple(_verdict(ax, i, j, truths[i][j], image.to_rgba(depth[i, j]))
                       for i in range(len(rules)) for j in range(len(points)))
-        _dress_table(ax, [rule.title for rule in rules], points)
+        _dress_table(ax, [str(rule) for rule in rules], points)
         classes = _class_markers(ax, points)
         scale = _scale(image, ticks, kind)
         if own if with_legend is None else with_legend:
@@ -183,9 +183,9 @@ def _margins(cells: Any, kind: str) -> tuple[Array, list[list[Truth | None]]]:
     for i, row in enumerate(cells):
         truths.append([cell.stable if kind == "flow" else cell.attracting for cell in row])
         for j, cell in enumerate(row):
-            value = cell.abscissa if kind == "flow" else cell.radius
-            if value is not None:
-                margin[i, j] = value if kind == "flow" else 1 - value
+            found = cell.abscissa if kind == "flow" else cell.radius
+            if found is not None:
+                margin[i, j] = found.value if kind == "flow" else 1 - found.value
     return margin, truths
 
 

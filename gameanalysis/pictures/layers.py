@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from ..declaration.game import Game
 from ..dynamics import GameField, VectorField, stackelberg_gradient
 from ..errors import GameError, ShapeError
-from ..numerics.trajectory import Trajectory
+from ..motion.trajectory import Trajectory
 from ..verdicts.analysis import Analysis
 from ..verdicts.classify import CriticalPoint
 from ..verdicts.planes import (Plane, beside_a_change, determinant, directions, field_of, heading,

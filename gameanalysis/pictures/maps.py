@@ -21,7 +21,7 @@ from matplotlib.path import Path
 from numpy.typing import NDArray
 
 from ..errors import BoxError, GameError
-from ..numerics.trajectory import Outcome
+from ..motion.trajectory import Outcome
 from ..verdicts.planes import Plane, plane_of
 from .canvas import Artists, Picture, dress, finish, legend, new_axes, styled
 from .layers import points as draw_points

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from ..declaration.game import Game
 from ..dynamics import VectorField
 from ..errors import ShapeError
-from ..numerics.trajectory import Trajectory, periods_of, wrapped_points
+from ..motion.trajectory import Trajectory, periods_of, wrapped_points
 from ..verdicts.analysis import Analysis
 from ..verdicts.classify import CriticalPoint
 from ..verdicts.planes import Plane, field_of, plane_of

@@ -20,12 +20,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import sympy as sp
 from numpy.typing import NDArray
 
 from ..dynamics import VectorField
 from ..errors import GameError, ShapeError
 from ..learning.gradients import SimultaneousGradient, StackelbergGradient
+from ..learning.play import LARGEST
 from ..learning.updates import Update
 from .compiled import CompiledField, compile_field
 from .graph import Graph
@@ -143,26 +143,39 @@ class CompiledUpdate:
         rest = dict(zip(graph.variables[self.n:self.n + self.n_memory], start))
         return Program(graph, graph.substitute(flat, rest) if rest else flat)
 
-    def rest_jacobian(self, vanishing: Sequence[bool]) -> Program:
-        """(z, gamma) to M at a fixed point, row by row; all learning rates gamma (times tau).
+    def at_rest(self, vanishing: Sequence[bool]) -> tuple[Program, Program]:
+        """(z, gamma) to M at a fixed point, row by row, and to (F - z, h - m) there.
 
-        ``vanishing`` says which components of omega are zero at the point.  The learning rate
-        meets + - * / only.  Raises `GameError` if the rule is not at rest at such points.
+        All learning rates are gamma (times tau), which meets + - * / only.  ``vanishing``
+        says which components of omega are zero at the point; the second program is zero as
+        an operation where that alone makes the point a fixed one.  Raises `GameError` if the
+        rule looks at the game at another point, or is known numerically only.
         """
         graph = Graph(self.n + 1)
         z, step = graph.variables[:self.n], graph.variables[self.n]
-        if isinstance(self.source, Update) and self.field is None:
-            built, nodes = jacobian_at_rest(self.source, vanishing)
+        if isinstance(self.source, Update) and (self.field is None or self._is_small):
+            built, slopes, moved = jacobian_at_rest(self.source, vanishing)
             inputs = [*z, *[graph.zero] * self.n_memory, *[step] * self.n]
-            return Program(graph, Program(built.graph, nodes).evaluate(inputs, _Replay(graph)))
+            nodes = Program(built.graph, slopes + moved).evaluate(inputs, _Replay(graph))
+            return (Program(graph, nodes[:len(slopes)]), Program(graph, nodes[len(slopes):]))
         assert self.field is not None
-        program = self.field.jacobian_program
-        if program is None:
+        first, second = self.field.value_program, self.field.jacobian_program
+        if first is None or second is None:
             raise GameError(NUMERICAL.format(self.name or "the field"))
-        slopes = program.evaluate(z, _Replay(graph))
-        return Program(graph, [graph.sub(graph.one if k % (self.n + 1) == 0 else graph.zero,
-                                         graph.mul(step, slope))
-                               for k, slope in enumerate(slopes)])
+        moved = [graph.neg(graph.mul(step, v)) for v in first.evaluate(z, _Replay(graph))]
+        slopes = second.evaluate(z, _Replay(graph))
+        return (Program(graph, [graph.sub(graph.one if k % (self.n + 1) == 0 else graph.zero,
+                                          graph.mul(step, slope))
+                                for k, slope in enumerate(slopes)]), Program(graph, moved))
+
+    def rest_jacobian(self, vanishing: Sequence[bool]) -> Program:
+        """The first program of `at_rest`."""
+        return self.at_rest(vanishing)[0]
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether the linear systems of a rule are written out."""
+        return self.sizes is not None and self.n - self.sizes[0] <= LARGEST
 
     @cached_property
     def displacement_program(self) -> Program:
@@ -209,6 +222,7 @@ def compile_update(source: Update | VectorField | CompiledField | CompiledUpdate
 
     Raises `TypeError` for anything else.
 
+    >>> import sympy as sp
     >>> x = sp.symbols("x", real=True)
     >>> compile_update(VectorField(x**2, x)).program_at([0.5])(2.0)
     (0.0,)

@@ -22,7 +22,9 @@ from fractions import Fraction
 from itertools import zip_longest
 from typing import Any
 
-__all__ = ["Ratio", "Ratios"]
+from .program import Rationals
+
+__all__ = ["Ratio", "Ratios", "WholeNumbers"]
 
 Sign = Callable[[Any], "int | None"]
 
@@ -41,7 +43,9 @@ class Ratio:
     def _with(self, other: Any, subtract: bool) -> Ratio:
         over = self.over
         other = other if isinstance(other, Ratio) else over.constant(Fraction(other))
-        p, q, r = self.p, other.p, self.q
+        p: Sequence[Any] = self.p
+        q: Sequence[Any] = other.p
+        r = self.q
         # Equal denominators are mostly one object: the value of one node.
         if self.q is not other.q:
             r = over.product(self.q, other.q)
@@ -222,7 +226,9 @@ class Ratios:
                 signs = {self.base_sign(c) for c in coefficients} - {0}
                 return signs.pop() if len(signs) == 1 else None
             coefficients, low, high = coefficients[::-1], Fraction(0), 1 / low
-        signs = {self.base_sign(b) for b in self._bernstein(coefficients, low, high)}
+        whole = all(type(c) is int for c in coefficients)
+        expand = _whole_bernstein if whole else self._bernstein
+        signs = {self.base_sign(b) for b in expand(coefficients, low, high)}
         return signs.pop() if len(signs) == 1 else None
 
     def _bernstein(self, p: list[Any], low: Fraction, high: Fraction) -> list[Any]:
@@ -241,3 +247,32 @@ class Ratios:
             for j in range(d, i, -1):
                 out[j] = base.add(out[j], out[j - 1])
         return out
+
+
+def _whole_bernstein(p: list[int], low: Fraction, high: Fraction) -> list[int]:
+    """A positive multiple of the Bernstein coefficients of an integer polynomial."""
+    d, m = len(p) - 1, math.lcm(low.denominator, high.denominator)
+    start, width = int(low * m), int((high - low) * m)
+    out = [c * m ** (d - j) for j, c in enumerate(p)]           # m^d p(s / m)
+    for i in range(d if start else 0):
+        for j in range(d - 1, i - 1, -1):
+            out[j] += start * out[j + 1]
+    binomials = [math.comb(d, j) for j in range(d + 1)]
+    scale = math.lcm(*binomials)
+    out = [c * width ** j * (scale // k) for j, (c, k) in enumerate(zip(out, binomials))]
+    for i in range(d):
+        for j in range(d, i, -1):
+            out[j] += out[j - 1]
+    return out
+
+
+class WholeNumbers(Rationals):
+    """Exact rational arithmetic that keeps whole numbers as int, whose products are fast.
+
+    >>> WholeNumbers().constant(Fraction(4, 2)), WholeNumbers().constant(Fraction(1, 2))
+    (2, Fraction(1, 2))
+    """
+
+    def constant(self, value: Fraction) -> Any:
+        """The rational itself."""
+        return int(value) if value.denominator == 1 else value

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from numpy.typing import NDArray
 
 from ..declaration.game import Game
 from ..errors import GameError
@@ -193,8 +194,8 @@ class _Jets:
     """The algebra of `_Jet`: `moved` is the chain rule at a point that does not move."""
 
     def __init__(self, nodes: _Nodes, width: int) -> None:
-        self.nodes, self.zero = nodes, nodes.number(sp.S.Zero)
-        self.width = width
+        self.nodes, self.width = nodes, width
+        self.zero: Any = nodes.number(sp.S.Zero)
 
     def constant(self, value: Scalar) -> _Jet:
         """A value that does not depend on (z, m)."""
@@ -234,14 +235,19 @@ class _Jets:
 
 
 class _RestingPlay(Play):
-    """A `Play` of jets at a point where some components of omega are known to be zero."""
+    """A `Play` of jets at a point where some components of omega are known to be zero.
 
-    def __init__(self, base: Play, jets: _Jets, vanishing: Sequence[bool]) -> None:
-        unit = np.where(np.eye(base.n, jets.width, dtype=bool),
-                        jets.nodes.number(sp.S.One), jets.zero)
+    ``opposed`` : whether the costs are f and -f, so that all of Df is zero where omega is.
+    """
+
+    def __init__(self, base: Play, jets: _Jets, vanishing: Sequence[bool],
+                 opposed: bool) -> None:
+        one: Any = jets.nodes.number(sp.S.One)
+        unit = np.where(np.eye(base.n, jets.width, dtype=bool), one, jets.zero)
         super().__init__(jets, (), [_Jet(z, row) for z, row in zip(base.z, unit)],
                          [own.stop - own.start for own in base.players])
-        self._base, self._jets, self._vanishing = base, jets, vanishing
+        self._base, self._jets = base, jets
+        self._vanishing, self._opposed = np.array(vanishing, dtype=bool), opposed
 
     def _lifted(self, values: Entries) -> Entries:
         """Functions of z as jets."""
@@ -250,38 +256,50 @@ class _RestingPlay(Play):
         return entries(_Jet(v, np.concatenate([row, rest]))
                        for v, row in zip(values.ravel(), slopes)).reshape(values.shape)
 
+    def _with_zeros(self, values: Entries, vanishing: NDArray[np.bool_]) -> Entries:
+        return entries(_Jet(self._jets.zero, jet.slopes) if vanishes else jet
+                       for jet, vanishes in zip(self._lifted(values), vanishing))
+
     @cached_property
     def omega(self) -> Entries:
-        return entries(_Jet(self._jets.zero, jet.slopes) if vanishes else jet
-                       for jet, vanishes in zip(self._lifted(self._base.omega),
-                                                self._vanishing))
+        return self._with_zeros(self._base.omega, self._vanishing)
 
     @cached_property
     def jacobian(self) -> Entries:
         return self._lifted(self._base.jacobian)
 
     def slope(self, player: int) -> Entries:
-        return self._lifted(self._base.slope(player))
+        known = self._vanishing
+        if not self._opposed:
+            known = np.zeros(self.n, dtype=bool)
+            known[self.players[player]] = self._vanishing[self.players[player]]
+        return self._with_zeros(self._base.slope(player), known)
 
 
-def jacobian_at_rest(update: Update, vanishing: Sequence[bool]) -> tuple[RuleGraph, list[int]]:
+def jacobian_at_rest(update: Update, vanishing: Sequence[bool]
+                     ) -> tuple[RuleGraph, list[int], list[int]]:
     """M = D(F, h) at a fixed point where the components ``vanishing`` of omega are zero.
 
     By the chain rule at the fixed point itself: a rule that looks ahead sees no other point
     there, so that the learning rates enter M as in linear games, rationally, and omega
-    brings no rounding.  Returns the graph, and the nodes of M row by row, functions of z and
-    the rates.  Raises `GameError` if the rule moves away from such a point.
+    brings no rounding.  Returns the graph, the nodes of M row by row, and those of
+    (F - z, h - m), zero if the point is fixed; functions of z and the rates.  Raises
+    `GameError` if the rule looks at the game at another point, and for one that chooses
+    between formulas.
     """
     built = RuleGraph(update.game, update.n_memory)
     n, width = built.n, built.n + update.n_memory
     jets = _Jets(_Nodes(built.graph), width)
-    play = _RestingPlay(built.play, jets, vanishing)
+    play = _RestingPlay(built.play, jets, vanishing, update.game.is_zero_sum)
     rates = entries(map(jets.constant, built.rates))
     start = update.at_start(play, rates)
-    unit = np.where(np.eye(width, dtype=bool)[n:], jets.nodes.number(sp.S.One), jets.zero)
+    one: Any = jets.nodes.number(sp.S.One)
+    unit = np.where(np.eye(width, dtype=bool)[n:], one, jets.zero)
     memory = entries(_Jet(jet.value, row) for jet, row in zip(start, unit))
     after, kept = update.entries(play, rates, memory)
-    return built, [slope.index for jet in (*after, *kept) for slope in jet.slopes]
+    moved = [(new.value - old.value).index
+             for new, old in zip((*after, *kept), (*play.z, *memory))]
+    return built, [slope.index for jet in (*after, *kept) for slope in jet.slopes], moved
 
 
 def rule_field_nodes(field: RuleField) -> tuple[Graph, list[int]]:

@@ -32,7 +32,7 @@ from fractions import Fraction
 from typing import Any
 
 from ..declaration.game import Game, Number
-from ..numerics.trajectory import checked_positive
+from ..motion.trajectory import checked_positive
 from ..truth import Truth
 from .bounds import down, gram_bounds, up
 from .rates import Guarantee, LocalRate, general_sum_rate_of, zero_sum_rate_of

@@ -26,7 +26,7 @@ import sympy as sp
 from ..declaration.game import Game, Number
 from ..exact.definiteness import is_stable
 from ..exact.minors import interval_sign
-from ..numerics.trajectory import checked_positive
+from ..motion.trajectory import checked_positive
 from ..truth import Truth
 from .bounds import down, solve
 from .linearisation import Linearisation, magnitude

@@ -33,10 +33,10 @@ from ..dynamics import VectorField
 from ..errors import BoxError, GameError
 from ..learning.updates import Update
 from ..numerics.critical import float_box
-from ..numerics.flow import flow
-from ..numerics.noise import seed_of
-from ..numerics.simulate import iterate
-from ..numerics.trajectory import Outcome, Trajectory, checked_count
+from ..motion.flow import flow
+from ..motion.noise import seed_of
+from ..motion.simulate import iterate
+from ..motion.trajectory import Outcome, Trajectory, checked_count
 from ..tables import html_table, text_table
 from .analysis import Analysis
 from .classify import CriticalPoint

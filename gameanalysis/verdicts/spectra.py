@@ -23,15 +23,15 @@ from numpy.typing import NDArray
 
 from ..exact.definiteness import is_stable
 from ..exact.discs import is_schur_stable
-from ..exact.exponentials import PiMultiple
-from ..exact.minors import interval_sign, minus, times
+from ..exact.exponentials import ExactNumbers, PiMultiple
+from ..exact.minors import exact_sign, interval_sign, minus, times
 from ..programs.intervals import NoEnclosure
 from ..programs.precise import PreciseIntervals
 from ..programs.program import Program
 from ..truth import Truth
 from .location import Location
 
-__all__ = ["Evidence", "Enclosure", "MatrixAt"]
+__all__ = ["Evidence", "Enclosure", "MatrixAt", "rational"]
 
 Array = NDArray[np.float64]
 Rows = list[list[Any]]
@@ -40,6 +40,18 @@ Rows = list[list[Any]]
 _DIGITS, _MORE_DIGITS = (20, 50), (120,)
 #: Half-widths of enclosures tried in turn, relative to the largest eigenvalue.
 _WIDTHS = (1e-13, 1e-10, 1e-7, 1e-4)
+
+
+def rational(value: Any) -> Fraction:
+    """An exact number that is rational as it is written; raises ArithmeticError for others."""
+    terms = getattr(value, "terms", None)
+    if terms == ():
+        return Fraction(0)
+    if terms is not None and len(terms) == 1:
+        (u, c), = terms
+        if isinstance(u, Fraction) and isinstance(c, Fraction) and not u:
+            return c
+    raise ArithmeticError(f"{value!r} is not known to be rational")
 
 
 @dataclass(frozen=True)
@@ -82,17 +94,31 @@ class MatrixAt:
     # -- evidence ----------------------------------------------------------
 
     def _make(self) -> Iterator[Evidence]:
-        yield from self._over_intervals(_DIGITS)
-        numbers = self.location.exact_numbers()
-        if numbers is not None:
+        # Where the point has a short exact form, exact numbers are as fast and decide all.
+        numbers = self.location.exact_numbers() if self.location.exact is not None else None
+        known = None if numbers is None else self._over_numbers(numbers)
+        if known is not None:
             try:
-                inputs = [*numbers.inputs, *map(numbers.constant, self.more)]
-                values = self.program.evaluate(inputs, numbers)
-                if not any(isinstance(v, PiMultiple) for v in values):
-                    yield Evidence(values, numbers.sign)
+                yield Evidence([rational(v) for v in known.values], exact_sign)
+                return
             except ArithmeticError:
                 pass
+        yield from self._over_intervals(_DIGITS)
+        if numbers is None and (numbers := self.location.exact_numbers()) is not None:
+            known = self._over_numbers(numbers)
+        if known is not None:
+            yield known
         yield from self._over_intervals(_MORE_DIGITS)
+
+    def _over_numbers(self, numbers: ExactNumbers) -> Evidence | None:
+        try:
+            inputs = [*numbers.inputs, *map(numbers.constant, self.more)]
+            values = self.program.evaluate(inputs, numbers)
+        except ArithmeticError:
+            return None
+        if any(isinstance(v, PiMultiple) for v in values):
+            return None
+        return Evidence(values, numbers.sign)
 
     def _over_intervals(self, digits: Sequence[int]) -> Iterator[Evidence]:
         for count in digits:

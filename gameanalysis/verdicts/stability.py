@@ -6,9 +6,9 @@ For a rule on a game and a critical point z* that it leaves where it is,
     update    (z, m) <- (F, h)   attracts if the spectral radius of M = D(F, h) is below 1,
 
 and a rule may attract with learning rates for which another does not: ``steps`` are the
-ranges of learning rates at which it does.  A point that a rule moves away from at once is no
-fixed point of it.  `fixed_points` finds all fixed points of an update, those among them that
-are no critical points of the game too.
+ranges of learning rates at which it does.  A point that an update moves away from is no fixed
+point of it, though its flow, the limit of small steps, may stay there.  `fixed_points` finds
+all fixed points of an update, those among them that are no critical points of the game too.
 
 Reference: J. M. Ortega, W. C. Rheinboldt, Iterative Solution of Nonlinear Equations in Several
 Variables, Academic Press 1970, 10.1.3 (Ostrowski).
@@ -16,16 +16,20 @@ Variables, Academic Press 1970, 10.1.3 (Ostrowski).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from html import escape
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 
 from ..declaration.game import Game, Number, exact
 from ..errors import GameError
-from ..learning.updates import Rule
+from ..exact.minors import exact_sign
+from ..learning.gradients import LookaheadOptimiser, StackelbergGradient
+from ..learning.updates import Rule, trial_of
 from ..programs.compiled import compile_field
 from ..programs.moves import compile_update
 from ..programs.program import Program
@@ -37,27 +41,38 @@ from .analyze import classify, locations
 from .classify import CriticalPoint
 from .location import Location
 from .spectra import Enclosure, MatrixAt
-from .steps import StepRange, StepsAt
+from .steps import Steps, StepsAt, as_ratios
 
 __all__ = ["RuleAtPoint", "StabilityTable", "stability_table"]
 
 NOT_FIXED = "no fixed point of this rule"
 NOT_DEFINED = "the rule is not proved to be defined here: a matrix that it inverts is singular"
-NUMERICAL = "the rule is known numerically only, or not at rest where omega_S = 0"
+UNKNOWN = "whether the rule leaves the point where it is, is not known"
+NOT_AT_REST = "the rule looks at the game at another point, or chooses between formulas here"
 UNPROVED = "the point was found without proof"
+ONE_RATE = "fixed at this learning rate, not known to be at others"
+FAR = "proved for learning rates up to some millions of times the natural scale (decided_to)"
+
+#: Tables are printed in blocks of points so that lines stay shorter than this.
+_WIDTH = 110
+#: So many places of a note are named.
+_PLACES = 3
 
 
 @dataclass(frozen=True)
 class RuleAtPoint:
     """What a rule does at a critical point; one cell of a `StabilityTable`.
 
-    ``fixed`` : whether the rule leaves the point where it is, `Truth`.
-    ``stable`` : whether its flow attracts, None for a rule without a flow.
-    ``abscissa`` : the spectral abscissa of the flow's field, enclosed, or None.
-    ``attracting`` : whether its update attracts at the given learning rate.
+    ``fixed`` : whether the update leaves the point where it is, `Truth`.
+    ``stable`` : whether its flow stands still there with a positive abscissa, so that it
+        attracts exponentially; None for a rule without a flow.
+    ``abscissa`` : the spectral abscissa of the flow's field, enclosed, or None where it is
+        not known or the flow does not leave the point where it is.
+    ``attracting`` : whether its update stands still there with a spectral radius below 1 at
+        the given learning rate, so that it attracts geometrically.
     ``radius`` : the spectral radius of the update there, enclosed, or None.
-    ``steps`` : the ranges of learning rates at which it attracts, or None where not asked
-        for or not known.
+    ``steps`` : all learning rates at which it attracts, or None where not asked for or not
+        known.
     ``note`` : why something is not known.
     """
 
@@ -66,7 +81,7 @@ class RuleAtPoint:
     abscissa: Enclosure | None
     attracting: Truth
     radius: Enclosure | None
-    steps: tuple[StepRange, ...] | None
+    steps: Steps | None
     note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -78,9 +93,10 @@ class RuleAtPoint:
                 "stable": None if self.stable is None else str(self.stable),
                 "abscissa": enclosed(self.abscissa), "attracting": str(self.attracting),
                 "radius": enclosed(self.radius), "note": self.note,
-                "steps": None if self.steps is None else [
-                    {"low": r.low, "high": _finite(r.high), "proved": str(r.proved)}
-                    for r in self.steps]}
+                "steps": None if self.steps is None else {
+                    "ranges": [{"low": r.low, "high": _finite(r.high)} for r in self.steps],
+                    "proved": str(self.steps.proved),
+                    "decided_to": _finite(self.steps.decided_to)}}
 
 
 def _finite(value: float) -> float | None:
@@ -112,43 +128,61 @@ class StabilityTable:
             rule = names.index(rule)
         return self.cells[rule][point]
 
-    def _columns(self) -> list[str]:
-        return [f"[{k}]" for k in range(len(self.points))]
-
-    def _rows(self, kind: str) -> list[list[str]]:
-        text = {"flow": _flow_text, "update": _update_text}[kind]
-        return [[str(rule), *(text(cell) for cell in row)]
-                for rule, row in zip(self.rules, self.cells)]
-
     def _heads(self) -> tuple[str, str]:
         return ("the flow attracts (smallest real part of the spectrum)",
                 f"the update attracts at learning rate {float(self.step_size):g} (spectral "
-                f"radius; range of learning rates at which it attracts)")
+                f"radius; learning rates at which it attracts)")
 
     def _legend(self) -> list[str]:
         return [f"[{k}] ({', '.join(f'{v:.6g}' for v in p.x)}): {p.label}"
                 for k, p in enumerate(self.points)]
 
+    def _title(self) -> str:
+        name = f"{self.game.name}: " if self.game.name else ""
+        rules, points = len(self.rules), len(self.points)
+        return (f"{name}{rules} rule{'s' * (rules != 1)} at {points} critical "
+                f"point{'s' * (points != 1)}")
+
+    def _tables(self) -> Iterator[tuple[str, list[str], list[list[str]]]]:
+        """What a table shows, its header and its rows."""
+        header = ["rule", *(f"[{k}]" for k in range(len(self.points)))]
+        for head, text in zip(self._heads(), (_flow_text, _update_text)):
+            yield head, header, [[str(rule), *map(text, row)]
+                                 for rule, row in zip(self.rules, self.cells)]
+
+    def _notes(self) -> list[str]:
+        """Why something is not known, each reason once, with the places."""
+        places: dict[str, list[str]] = {}
+        for rule, row in zip(self.rules, self.cells):
+            for k, cell in enumerate(row):
+                if cell.note and cell.note != NOT_FIXED:
+                    places.setdefault(cell.note, []).append(f"{rule} [{k}]")
+                if cell.steps is not None and cell.steps.decided_to < np.inf:
+                    places.setdefault(FAR, []).append(f"{rule} [{k}]")
+        return [f"{note}: {', '.join(where[:_PLACES])}" + (
+            f" and {len(where) - _PLACES} more" if len(where) > _PLACES else "")
+            for note, where in places.items()] + list(self.skipped)
+
     def __str__(self) -> str:
-        title = f"{self.game.name}: " if self.game.name else ""
-        lines = [f"{title}{len(self.rules)} rules at {len(self.points)} critical points",
-                 *self._legend()]
-        flush = [False] * (len(self.points) + 1)
-        for kind, head in zip(("flow", "update"), self._heads()):
-            lines += ["", head, text_table(["rule", *self._columns()], self._rows(kind), flush)]
-        return "\n".join([*lines, *([""] if self.skipped else []), *self.skipped])
+        lines = [self._title(), *self._legend()]
+        if self.points and self.rules:
+            for head, header, rows in self._tables():
+                lines += ["", head]
+                for block in _blocks(header, rows):
+                    lines += ["", *block] if lines[-1] != head else block
+        notes = [line for text in self._notes() for line in wrap(text, _WIDTH)]
+        return "\n".join([*lines, *([""] if notes else []), *notes])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        title = f"{self.game.name}: " if self.game.name else ""
-        parts = [f"<p>{title}{len(self.rules)} rules at {len(self.points)} critical points</p>",
-                 html_table(["critical points"], [[line] for line in self._legend()], [False])]
-        flush = [False] * (len(self.points) + 1)
-        for kind, head in zip(("flow", "update"), self._heads()):
-            parts += [f"<p>{head}</p>",
-                      html_table(["rule", *self._columns()], self._rows(kind), flush)]
-        return "".join([*parts, *(f"<p>{text}</p>" for text in self.skipped)])
+        legend = [[line] for line in self._legend()]
+        parts = [f"<p>{escape(self._title())}</p>"]
+        if self.points and self.rules:
+            parts.append(html_table(["critical points"], legend, [False]))
+            for head, header, rows in self._tables():
+                parts += [f"<p>{head}</p>", html_table(header, rows, [False] * len(header))]
+        return "".join([*parts, *(f"<p>{escape(text)}</p>" for text in self._notes())])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON: Truths as text, no NaN, no infinity."""
@@ -168,7 +202,8 @@ def stability_table(game: Game, points: Any, rules: Iterable[Rule | str] | None 
 
     Guarantee: each YES and NO is proved for the exact critical point, and so are the finite
     ends of enclosures; ``steps`` say which of them are proved.  At a point that is not
-    certified everything is UNDECIDED.
+    certified everything is UNDECIDED.  To attract means exponentially, as the linearisation
+    does: NO at an abscissa of 0 or a radius of 1 does not exclude slower attraction.
 
     Parameters
     ----------
@@ -215,11 +250,14 @@ def checked_step(step_size: Number) -> Fraction:
 
 def _points(game: Game, points: Any, of: str | None
             ) -> tuple[tuple[CriticalPoint, ...], list[Location]]:
-    if isinstance(points, Analysis):
-        if points.game != game:
-            raise GameError("the analysis is that of another game")
-        of = points.of
-    listed = list(points)
+    if of not in (None, "simultaneous", "stackelberg"):
+        raise GameError(f"of is 'simultaneous' or 'stackelberg', not {of!r}")
+    if isinstance(points, Analysis) and points.game != game:
+        raise GameError("the analysis is that of another game")
+    if not np.iterable(points) and not isinstance(points, CriticalPoint):
+        raise GameError(f"points are an Analysis, critical points, or rows of numbers, not "
+                        f"{points!r}")
+    listed = [points] if isinstance(points, CriticalPoint) else list(points)
     if not listed:
         return (), []
     if not all(isinstance(p, CriticalPoint) for p in listed):
@@ -228,22 +266,25 @@ def _points(game: Game, points: Any, of: str | None
     if len(kinds) > 1:
         raise GameError("the points are zeros of different fields, of omega and of omega_S: "
                         "make a table for each")
+    if of not in (None, *kinds):
+        raise GameError(f"the points are zeros of the field of='{kinds.pop()}', not of {of!r}")
     return tuple(listed), locations(game, listed, kinds.pop())
 
 
 def _rules(game: Game, rules: Iterable[Rule | str] | Rule | str | None
            ) -> tuple[tuple[Rule, ...], tuple[str, ...]]:
     given = [rules] if isinstance(rules, (str, Rule)) else rules
+    trial = trial_of(game)
     listed, skipped = [], []
     for rule in every() if given is None else given:
         if not isinstance(rule, (str, Rule)):
             raise GameError(f"expected a rule such as rules.Extragradient(), not {rule!r}")
         rule = named(rule) if isinstance(rule, str) else rule
         try:
-            compile_update(rule.on(game))
+            rule.on(game).require_defined(trial)
             listed.append(rule)
         except GameError as error:
-            if rules is not None:
+            if given is not None:
                 raise
             skipped.append(f"{rule.title} is left out: {error}")
     return tuple(listed), tuple(skipped)
@@ -257,90 +298,158 @@ def _vanishing(game: Game, points: tuple[CriticalPoint, ...]) -> list[bool]:
 
 
 class _AtRest:
-    """A rule on a game, with the programs of its Jacobians at points where it is at rest."""
+    """A rule on a game, with its programs at points where it is at rest."""
 
     def __init__(self, game: Game, rule: Rule, vanishing: list[bool]) -> None:
-        self.game, self.rule, self.zero_sum = game, rule, game.is_zero_sum
+        self.game, self.rule = game, rule
         tangent = rule.tangent()
         self.update = compile_update(tangent.on(game))
         self.has_flow = tangent.has_flow
         self.flow: Program | None = None
         self.step: Program | None = None
+        self.moved: Program | None = None
+        field = tangent.field(game)
+        self.field = None if field is None else compile_field(field)
         try:
-            self.step = self.update.rest_jacobian(vanishing)
-            field = tangent.field(game)
-            self.flow = None if field is None else compile_field(field).jacobian_program
+            self.step, self.moved = self.update.at_rest(vanishing)
         except GameError:
-            # It moves away from such points, or is known only numerically.
-            pass
+            return
+        # Where there is no such program, the flow need not be smooth at the point.
+        self.flow = None if self.field is None else self.field.jacobian_program
 
-    def is_fixed(self, point: CriticalPoint, location: Location, gamma: Fraction) -> Truth:
-        """Whether the rule leaves the point: by what it promises, or by its formula."""
+    def _is_promised(self, point: CriticalPoint) -> bool:
+        """Whether the rule stands still at all such points, whatever the learning rate."""
+        if self.moved is not None and all(self.moved.nodes[k] == ("const", 0)
+                                          for k in self.moved.outputs):
+            return True
+        rule = self.rule
+        while isinstance(rule, LookaheadOptimiser):
+            rule = rule.inner
+        # omega_S with eta > 0 has other zeros than omega_S, but in zero-sum games.
+        regularised = isinstance(rule, StackelbergGradient) and rule.eta != 0
+        return self.game.is_zero_sum or rule.rest == point.of and not regularised
+
+    def rests(self, point: CriticalPoint, location: Location, gamma: Fraction
+              ) -> tuple[Truth, Truth, Truth]:
+        """Whether the point is fixed at every learning rate, at gamma, and for the flow."""
+        unknown = Truth.UNDECIDED
         if not location.certified:
-            return Truth.UNDECIDED
-        if self.zero_sum or self.rule.rest == point.of:
-            return Truth.YES
-        try:
-            moved = MatrixAt(self.update.displacement_program, location,
-                             [Fraction(0)] * self.update.n_memory + [gamma] * self.update.n)
-        except GameError:
-            return Truth.UNDECIDED
-        for evidence in moved.levels():
-            signs = [evidence.sign(v) for v in evidence.values]
-            if any(signs):
-                return Truth.NO
-            if None not in signs:
-                return Truth.YES
-        return Truth.UNDECIDED
+            return unknown, unknown, unknown
+        if self._is_promised(point):
+            return Truth.YES, Truth.YES, Truth.YES
+        every, flow = unknown, unknown
+        if self.moved is not None:
+            every, flow = _vanishes(self.moved, location)
+        elif self.field is not None and self.field.value_program is not None:
+            flow = _is_zero(MatrixAt(self.field.value_program, location))
+        if every is Truth.YES or not self.update.has_program:
+            return every, every, flow
+        here = _is_zero(MatrixAt(
+            self.update.displacement_program, location,
+            [Fraction(0)] * self.update.n_memory + [gamma] * self.update.n))
+        return every & here, here, flow
+
+
+def _is_zero(vector: MatrixAt) -> Truth:
+    for evidence in vector.levels():
+        signs = [evidence.sign(v) for v in evidence.values]
+        if any(signs) or None not in signs:
+            return Truth.of(not any(signs))
+    return Truth.UNDECIDED
+
+
+def _vanishes(moved: Program, location: Location) -> tuple[Truth, Truth]:
+    """Whether a displacement (z, gamma) is zero for all gamma, and its slope at gamma = 0."""
+    for over, values in as_ratios(moved, location):
+        everywhere = [over.base_sign(c) for e in values for c in e.p]
+        # p/q = 0 at 0, so that the slope there is p'(0)/q(0).
+        slopes = [over.base_sign(e.p[1]) for e in values if len(e.p) > 1]
+        found = [Truth.NO if any(signs) else Truth.of(None if None in signs else True)
+                 for signs in (everywhere, slopes)]
+        if Truth.UNDECIDED not in found or over.base_sign is exact_sign:
+            return found[0], found[1]
+    return Truth.UNDECIDED, Truth.UNDECIDED
 
 
 def _cell(rule: _AtRest, point: CriticalPoint, location: Location, gamma: Fraction,
           ranges: bool) -> RuleAtPoint:
-    stable = Truth.UNDECIDED if rule.has_flow else None
-    fixed = rule.is_fixed(point, location, gamma)
+    every, fixed, rests = rule.rests(point, location, gamma)
+    stable, abscissa = _flow(rule, location, rests)
     if fixed is Truth.NO:
-        return RuleAtPoint(fixed, Truth.NO if rule.has_flow else None, None, Truth.NO, None, (),
-                           NOT_FIXED)
+        return RuleAtPoint(fixed, stable, abscissa, Truth.NO, None,
+                           Steps((), Truth.YES) if every is Truth.NO else None, NOT_FIXED)
     if fixed is Truth.UNDECIDED or rule.step is None:
-        note = UNPROVED if not location.certified else NUMERICAL if rule.step is None else ""
-        return RuleAtPoint(fixed, stable, None, Truth.UNDECIDED, None, None, note)
+        note = (UNPROVED if not location.certified else
+                UNKNOWN if fixed is Truth.UNDECIDED else NOT_AT_REST)
+        return RuleAtPoint(fixed, stable, abscissa, Truth.UNDECIDED, None, None, note)
     steps = StepsAt(rule.step, location, rule.has_flow)
     at_step = steps.at(gamma)
     if not at_step.is_defined:
-        return RuleAtPoint(fixed, stable, None, Truth.UNDECIDED, None, None, NOT_DEFINED)
-    abscissa = None
-    if rule.flow is not None:
-        flow = MatrixAt(rule.flow, location)
-        stable, abscissa = flow.is_attracting_flow(), flow.abscissa()
+        return RuleAtPoint(Truth.UNDECIDED, stable, abscissa, Truth.UNDECIDED, None, None,
+                           NOT_DEFINED)
+    found = steps.ranges() if ranges and every is Truth.YES else None
     return RuleAtPoint(fixed, stable, abscissa, at_step.is_attracting_update(),
-                       at_step.radius(), steps.ranges() if ranges else None)
+                       at_step.radius(), found, "" if every is Truth.YES else ONE_RATE)
+
+
+def _flow(rule: _AtRest, location: Location, rests: Truth
+          ) -> tuple[Truth | None, Enclosure | None]:
+    """Whether the flow attracts, and its spectral abscissa."""
+    if not rule.has_flow:
+        return None, None
+    if rests is not Truth.YES:
+        return Truth.NO if rests is Truth.NO else Truth.UNDECIDED, None
+    if rule.flow is None:
+        return Truth.UNDECIDED, None
+    flow = MatrixAt(rule.flow, location)
+    if not flow.is_defined:
+        return Truth.UNDECIDED, None
+    return flow.is_attracting_flow(), flow.abscissa()
+
+
+# -- text ---------------------------------------------------------------------------
+
+def _blocks(header: list[str], rows: list[list[str]]) -> Iterator[list[str]]:
+    """Tables of a few columns each, behind the first one, that are not too wide."""
+    widths = [max(map(len, column)) for column in zip(header, *rows)]
+    start = 1
+    while start < len(header):
+        end, width = start, widths[0]
+        while end < len(header) and (end == start or width + 2 + widths[end] <= _WIDTH):
+            width, end = width + 2 + widths[end], end + 1
+        lines = [[row[0], *row[start:end]] for row in (header, *rows)]
+        yield text_table(lines[0], lines[1:], [False] * len(lines[0])).split("\n")
+        start = end
 
 
 def _flow_text(cell: RuleAtPoint) -> str:
     if cell.stable is None:
         return "no flow"
-    if cell.fixed is Truth.NO:
-        return "not fixed"
-    value = "" if cell.abscissa is None else f" {cell.abscissa.value:.3g}"
-    return f"{_short(cell.stable)}{value}"
+    if cell.abscissa is None:
+        return "not at rest" if cell.stable is Truth.NO else "?"
+    return f"{_short(cell.stable)} {_decimal(cell.abscissa)}"
 
 
 def _update_text(cell: RuleAtPoint) -> str:
     if cell.fixed is Truth.NO:
         return "not fixed"
-    value = "" if cell.radius is None else f" {cell.radius.value:.4g}"
-    text = f"{_short(cell.attracting)}{value}"
-    if cell.steps is None:
-        return text
-    return f"{text} {' '.join(map(_range_text, cell.steps)) or 'never'}"
+    text = _short(cell.attracting)
+    if cell.radius is not None:
+        text += f" {_near_one(cell.radius)}"
+    return text if cell.steps is None else f"{text} {cell.steps}"
 
 
-def _range_text(found: StepRange) -> str:
-    doubt = "" if found.proved is Truth.YES else "?"
-    if found.high == np.inf:
-        return f"{'always' if found.low == 0 else f'> {found.low:.3g}'}{doubt}"
-    return (f"< {found.high:.3g}{doubt}" if found.low == 0
-            else f"{found.low:.3g}..{found.high:.3g}{doubt}")
+def _decimal(value: Enclosure) -> str:
+    """Three digits; 0 where the proof cannot tell it from 0."""
+    return "0" if value.low <= 0 <= value.high < np.inf else f"{value.value:.3g}"
+
+
+def _near_one(value: Enclosure) -> str:
+    """A spectral radius, with its distance to 1 where four digits would hide it."""
+    away = value.value - 1
+    if value.low < 1 < value.high or abs(away) >= 5e-4 or not away:
+        return "0" if value.low <= 0 < value.high < np.inf else f"{value.value:.4g}"
+    return f"1{away:+.2g}"
 
 
 def _short(truth: Truth) -> str:

@@ -15,7 +15,7 @@ vanish at one gamma; there rho >= r is proved for an r > 1.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -29,8 +29,8 @@ from ..exact.exponentials import PiMultiple
 from ..exact.minors import exact_sign, interval_sign
 from ..programs.intervals import NoEnclosure
 from ..programs.precise import PreciseIntervals
-from ..programs.program import Program, Rationals
-from ..programs.ratios import Ratio, Ratios
+from ..programs.program import Program
+from ..programs.ratios import Ratio, Ratios, WholeNumbers
 from ..truth import Truth
 from .location import Location
 from .spectra import MatrixAt, rational
@@ -39,6 +39,7 @@ __all__ = ["StepRange", "Steps", "StepsAt", "as_ratios"]
 
 Array = NDArray[np.float64]
 Range = tuple[Fraction, "Fraction | None"]
+Piece = tuple[Fraction, Fraction]
 Conditions = tuple[list[Any], list[Any]]
 
 #: Learning rates looked at, relative to 1 / max |l(M'(0))|, and how many.
@@ -47,8 +48,13 @@ _RANGE, _COUNT = (1e-5, 1e4), 400
 _FAR = 1e3
 #: Half-width of the gap round the end of a range, relative to the end.
 _GAP = 1e-6
-#: At most so many pieces prove one range; few where a sign may take long.
-_PIECES, _SLOW_PIECES = 150, 8
+#: A peak of rho between neighbours so many times smaller is taken for a pole.
+_POLE = 1e4
+#: At most so many pieces prove one range, with radius 1 and with others; few where a sign may
+#: take long.
+_PIECES, _MORE_PIECES, _SLOW_PIECES = 100, 40, 8
+#: Multiples of the lower end from where a range up to infinity is looked at as one piece.
+_TAILS = (4, 2**6, 2**12, 2**24)
 #: At most so many radii beside 1 are tried for one range.
 _RADII = 4
 
@@ -163,38 +169,78 @@ class StepsAt:
                 high = middle
         return low
 
+    def _ends(self, grid: Array) -> tuple[bool, list[float]]:
+        """Whether the smallest learning rates attract, and where that changes, in floats.
+
+        Learning rates at which rho touches 1 from below, or is infinite, come twice.
+        """
+        rho = self.radii(grid)
+        inside = rho < 1 - 1e-14
+        ends = []
+        for k in np.flatnonzero(inside[1:] != inside[:-1]).tolist():
+            ends.append(self._end(grid[k], grid[k + 1]))
+        for k in range(1, len(grid) - 1):
+            if not inside[k] and 2 < rho[k] >= max(rho[k - 1], rho[k + 1]):
+                top = self._extreme(grid[k - 1], grid[k + 1], 1.0)
+                if self.radii(np.array([top]))[0] > _POLE * max(rho[k - 1], rho[k + 1]):
+                    ends += [top, top]
+            sign = 1.0 if inside[k] else -1.0           # a peak inside, a dip outside
+            near, drops = rho[k - 1:k + 2], sign * (rho[k] - rho[[k - 1, k + 1]])
+            if (inside[k - 1] == inside[k] == inside[k + 1] and np.isfinite(near).all()
+                    and drops.min() > 1e-9 and abs(rho[k] - 1) < 4 * drops.max()):
+                top = self._extreme(grid[k - 1], grid[k + 1], sign)
+                value = float(self.radii(np.array([top]))[0])
+                if sign * (value - 1) > 1e-11:
+                    ends += [self._end(grid[k - 1], top), self._end(top, grid[k + 1])]
+                elif inside[k] and value > 1 - 1e-9:
+                    ends += [top, top]
+        return bool(inside[0]), sorted(ends)
+
+    def _extreme(self, low: float, high: float, sign: float) -> float:
+        """Where ``sign`` times rho is largest between two learning rates, in floats."""
+        for _ in range(6):
+            points = np.linspace(low, high, 65)
+            k = int(np.clip(np.argmax(sign * self.radii(points)), 1, 63))
+            low, high = points[k - 1], points[k + 1]
+        return float(points[k])
+
     def ranges(self) -> Steps:
         """All ranges of learning rates at which the point attracts."""
         grid = np.geomspace(_RANGE[0] * self._scale, _RANGE[1] * self._scale, _COUNT)
-        inside = self.radii(grid) < 1 - 1e-14
-        changes = np.flatnonzero(inside[1:] != inside[:-1])
-        ends = [self._end(grid[k], grid[k + 1]) for k in changes.tolist()]
-        first, known = bool(inside[0]), self._decided(ends)
-        while ends and (wrong := _wrong(known, first)) is not None:
+        first, ends = self._ends(grid)
+        known = self._decided(ends)
+        while (wrong := _wrong(known, first)) is not None:
             # Rounding hides on which side of 1 a radius near 1 is: the proof knows.
             first ^= wrong == 0
-            del ends[max(wrong - 1, 0)]
+            if not ends:
+                break
+            del ends[max(wrong - 1, 0):wrong + 1]
             known = self._decided(ends)
-        first ^= not ends and known[0] is Truth.of(not first)
         attracts = [first ^ bool(k % 2) for k in range(len(known))]
         decided_to = np.inf
         if known[-1] is Truth.UNDECIDED and not attracts[-1]:
             # Powers of gamma that cancel leave rounding, which matters only far away.
             far = float(max(grid[-1], *ends, 0.0)) * _FAR
-            known[-1] = self._verdict((_above(ends[-1]) if ends else Fraction(0), _short(far)))
-            decided_to = far if known[-1] is Truth.NO else np.inf
-        proved = Truth.of(all(a is Truth.of(b) for a, b in zip(known, attracts)) or None)
+            below = _above(ends[-1]) if ends else Fraction(0)
+            if self._verdict((below, _short(far))) is Truth.NO:
+                known[-1], decided_to = Truth.NO, far
+        proved = Truth.of(all(a in (None, Truth.of(b)) for a, b in zip(known, attracts)) or None)
         edges = [0.0, *ends, np.inf]
         return Steps(tuple(StepRange(float(low), float(high)) for low, high, yes
-                           in zip(edges, edges[1:], attracts) if yes), proved, decided_to)
+                           in zip(edges, edges[1:], attracts) if yes and low < high),
+                     proved, decided_to)
 
     # -- proof -----------------------------------------------------------------
 
-    def _decided(self, ends: list[float]) -> list[Truth]:
-        """For each range between ends whether the point attracts on all of it, or nowhere."""
+    def _decided(self, ends: list[float]) -> list[Truth | None]:
+        """For each range between ends whether the point attracts on all of it, or nowhere.
+
+        None for what lies within a gap.
+        """
         below = [Fraction(0), *map(_above, ends)]
         above: list[Fraction | None] = [*(_short(end * (1 - _GAP)) for end in ends), None]
-        return [self._verdict(piece) for piece in zip(below, above)]
+        return [self._verdict(piece) if piece[1] is None or piece[0] < piece[1] else None
+                for piece in zip(below, above)]
 
     def _levels(self) -> Iterator[_Level]:
         k = 0
@@ -209,27 +255,42 @@ class StepsAt:
 
     def _verdict(self, whole: Range) -> Truth:
         """YES if rho < 1 is proved on a range, NO if rho >= 1 is, else UNDECIDED."""
+        low, high = whole
+        if high is not None:
+            return self._bounded(low, high)
+        start = low or _short(self._scale)
+        for begin in (low, *(start * factor for factor in _TAILS)):
+            answer = Truth.UNDECIDED
+            for level in self._levels():
+                answer = level.answer((begin, None), Fraction(1))
+                if answer is not Truth.UNDECIDED:
+                    break
+            if answer is not Truth.UNDECIDED:
+                return answer if begin == low or self._bounded(low, begin) is answer else \
+                    Truth.UNDECIDED
+        return Truth.UNDECIDED
+
+    def _bounded(self, low: Fraction, high: Fraction) -> Truth:
         answers: set[Truth] = set()
-        pieces, radius = [whole], Fraction(1)
+        pieces, radius = [(low, high)], Fraction(1)
         for _ in range(_RADII + 1):
             for level in self._levels():
                 pieces = level.bisected(pieces, radius, answers)
                 if not pieces or len(answers) > 1:
                     break
-            if len(answers) > 1 or radius > 1 and Truth.YES in answers:
-                return Truth.UNDECIDED
+            if len(answers) > 1 or Truth.YES in answers and (pieces or radius > 1):
+                return Truth.UNDECIDED          # rho < radius says nothing of rho < 1
             if not pieces:
                 return answers.pop()
-            low, high = pieces[-1]
-            middle = float(low if high is None else (low + high) / 2)
+            middle = float((pieces[-1][0] + pieces[-1][1]) / 2)
             found = float(self.radii(np.array([middle]))[0])
-            if not 1 + 1e-6 < found < np.inf or not low:
+            if not 1 + 1e-6 < found < np.inf or not pieces[0][0]:
                 return Truth.UNDECIDED
             radius = _short(1 + (found - 1) * (0.6 if radius == 1 else 0.3))
         return Truth.UNDECIDED
 
 
-def _wrong(known: list[Truth], first: bool) -> int | None:
+def _wrong(known: list[Truth | None], first: bool) -> int | None:
     """The first range of which the opposite is proved."""
     for k, truth in enumerate(known):
         if truth is Truth.of(not first ^ bool(k % 2)):
@@ -240,57 +301,83 @@ def _wrong(known: list[Truth], first: bool) -> int | None:
 class _Level:
     """M as rational functions of gamma in one arithmetic, and what `discs` asks of them.
 
-    The first ``at_rest`` rows of I - M are known to vanish at gamma = 0.
+    With Q a common denominator, Q M and Q stand for M and 1: det(w Q A + Q B) has the signs of
+    det(w A + B) where Q > 0.  The first ``at_rest`` rows of I - M are known to vanish at 0.
     """
 
     def __init__(self, over: Ratios, values: list[Ratio], at_rest: int) -> None:
-        self.over, self.size = over, round(len(values) ** 0.5)
-        rows = [values[k:k + self.size] for k in range(0, len(values), self.size)]
-        self._left = [[(1 if j == k else 0) - e for j, e in enumerate(row)]
+        self.over, size = over, round(len(values) ** 0.5)
+        cleared, self._q = _cleared(over, values)
+        rows = [cleared[k:k + size] for k in range(0, len(values), size)]
+        self._left = [[(self._q if j == k else 0) - e for j, e in enumerate(row)]
                       for k, row in enumerate(rows)]
         self._left[:at_rest] = [[e.without_constant() for e in row]
                                 for row in self._left[:at_rest]]
-        self._right = [[e + 1 if j == k else e for j, e in enumerate(row)]
+        self._right = [[e + self._q if j == k else e for j, e in enumerate(row)]
                        for k, row in enumerate(rows)]
-        self._conditions: dict[Fraction, Conditions] = {}
+        self._conditions: dict[tuple[Fraction, int], Conditions] = {}
 
-    def conditions(self, radius: Fraction) -> Conditions:
-        """The conditions for rho(M) < radius."""
-        if radius not in self._conditions:
-            more = self.over.constant(radius - 1)
-            self._conditions[radius] = schur_conditions(*(
-                [[e + more if j == k and radius != 1 else e for j, e in enumerate(row)]
+    def conditions(self, radius: Fraction, sign: int) -> Conditions:
+        """The conditions for rho(M) < radius where Q has that sign."""
+        if (radius, sign) not in self._conditions:
+            more = self._q * self.over.constant(radius - 1)
+            self._conditions[radius, sign] = schur_conditions(*(
+                [[sign * (e + more if j == k and radius != 1 else e) for j, e in enumerate(row)]
                  for k, row in enumerate(rows)] for rows in (self._left, self._right)))
-        return self._conditions[radius]
+        return self._conditions[radius, sign]
 
-    def bisected(self, pieces: list[Range], radius: Fraction, answers: set[Truth]
-                 ) -> list[Range]:
+    def answer(self, piece: Range, radius: Fraction) -> Truth:
+        """Whether rho < radius on all of a piece of a range (NO: nowhere)."""
+        sign = self.over.sign_on(*piece)
+        try:
+            # At a zero of Q, M need not be defined.
+            side = sign(self._q)
+            return schur_verdict(self.conditions(radius, side), sign) if side else Truth.UNDECIDED
+        except ArithmeticError:
+            return Truth.UNDECIDED
+
+    def bisected(self, pieces: list[Piece], radius: Fraction, answers: set[Truth]
+                 ) -> list[Piece]:
         """Add the answers on pieces of ranges; returns the pieces that stay undecided."""
         # Numbers that are exact, but not rational, are needed where a sign is zero, and slow.
-        fast = isinstance(self.over.base, (PreciseIntervals, Rationals))
-        try:
-            conditions = self.conditions(radius)
-            pieces = list(pieces)
-            for _ in range(_PIECES if fast else _SLOW_PIECES):
-                if not pieces or len(answers) > 1:
-                    break
-                low, high = pieces.pop()
-                answer = schur_verdict(conditions, self.over.sign_on(low, high))
-                if answer is Truth.UNDECIDED:
-                    middle = _middle(low, high)
-                    pieces += [(low, middle), (middle, high)]
-                else:
-                    answers.add(answer)
-        except ArithmeticError:
-            pass
+        fast = isinstance(self.over.base, (PreciseIntervals, WholeNumbers))
+        budget = (_PIECES if radius == 1 else _MORE_PIECES) if fast else _SLOW_PIECES
+        pieces = list(pieces)
+        while pieces and len(answers) <= 1 and budget:
+            low, high = pieces.pop()
+            answer, budget = self.answer((low, high), radius), budget - 1
+            if answer is Truth.UNDECIDED:
+                middle = _middle(low, high)
+                pieces += [(low, middle), (middle, high)]
+            else:
+                answers.add(answer)
         return pieces
+
+
+def _cleared(over: Ratios, values: list[Ratio]) -> tuple[list[Ratio], Ratio]:
+    """Q times the values, without denominators, and a common denominator Q of theirs."""
+    below = list({id(e.q): e.q for e in values if e.q is not None}.values())
+    total: list[Any] = [over.base.constant(Fraction(1))]
+    for q in below:
+        total = over.times(total, q)
+    out = []
+    for e in values:
+        p: Sequence[Any] = e.p
+        for q in below:
+            p = p if q is e.q else over.times(p, q)
+        out.append(list(p))
+    if isinstance(over.base, WholeNumbers):
+        scale = math.lcm(*(c.denominator for p in (total, *out) for c in p))
+        total, *out = ([int(c * scale) for c in p] for p in (total, *out))
+    return [Ratio(over, p) for p in out], Ratio(over, total)
 
 
 def as_ratios(program: Program, location: Location) -> Iterator[tuple[Ratios, list[Ratio]]]:
     """The outputs of a program (z, gamma) at a point, as rational functions of gamma.
 
-    In rational numbers where they are rational; else in intervals, then in exact numbers.
-    None for a program that applies another function to gamma, or is not defined at the point.
+    In rational numbers where these do; else in intervals, and then in exact numbers.  Yields
+    nothing for a program that applies another function to gamma, or that is not defined at
+    the point.
     """
     # Algebraic numbers of high degree would take minutes.
     numbers = location.exact_numbers() if location.exact is not None else None
@@ -301,8 +388,9 @@ def as_ratios(program: Program, location: Location) -> Iterator[tuple[Ratios, li
             values = _evaluated(program, over, numbers.inputs)
             if not any(isinstance(c, PiMultiple) for e in values for c in (*e.p, *(e.q or ()))):
                 found = over, values
-                simple = Ratios(Rationals(), exact_sign)
-                yield simple, [_rational(e, simple) for e in values]
+                simple = Ratios(WholeNumbers(), exact_sign)
+                shared: dict[tuple[Fraction, ...], tuple[Fraction, ...]] = {}
+                yield simple, [_rational(e, simple, shared) for e in values]
                 return
         except ArithmeticError:
             pass
@@ -324,10 +412,14 @@ def _evaluated(program: Program, over: Ratios, inputs: list[Any]) -> list[Ratio]
     return program.evaluate([*map(over.number, inputs), over.variable()], over)
 
 
-def _rational(value: Ratio, over: Ratios) -> Ratio:
-    """The same over the rationals; raises ArithmeticError for other coefficients."""
-    return Ratio(over, [rational(c) for c in value.p],
-                 None if value.q is None else over.kept(tuple(map(rational, value.q))))
+def _rational(value: Ratio, over: Ratios,
+              shared: dict[tuple[Fraction, ...], tuple[Fraction, ...]]) -> Ratio:
+    """The same over the rationals; raises ArithmeticError for other coefficients.
+
+    Equal denominators become one object; ``shared`` holds those met before.
+    """
+    q = None if value.q is None else tuple(map(rational, value.q))
+    return Ratio(over, list(map(rational, value.p)), q and shared.setdefault(q, q))
 
 
 def _above(end: float) -> Fraction:
@@ -340,10 +432,8 @@ def _short(value: float) -> Fraction:
     return Fraction(round(mantissa * 2**30)) * Fraction(2) ** (exponent - 30)
 
 
-def _middle(low: Fraction, high: Fraction | None) -> Fraction:
+def _middle(low: Fraction, high: Fraction) -> Fraction:
     """A number between the ends: their mean, or the geometric one if they are far apart."""
-    if high is None:
-        return 2 * low if low else Fraction(1)
     if not low:
         return high / 8
     return _short(math.sqrt(low * high)) if high > 4 * low else (low + high) / 2

@@ -26,7 +26,7 @@ import numpy as np
 import sympy as sp
 
 import gameanalysis as ga
-from gameanalysis.numerics.flow import flow
+from gameanalysis.motion.flow import flow
 from gameanalysis.programs import native
 
 ERROR, SPAN, STARTS, LOOP = 2e-6, 50.0, 10_000, 50

@@ -1,0 +1,1 @@
+"""Motion: flows and updates, and what became of each start."""
