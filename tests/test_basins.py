@@ -176,6 +176,15 @@ def test_starts_that_arrive_nowhere_are_told():
     json.dumps(found.to_dict(), allow_nan=False)
 
 
+def test_flows_that_leave_a_domain_have_left():
+    game = zero_sum(x**3/3 - x - y**2/2, x, y)
+    points = analyze(game, [(-3, 3), (-1, 1)])
+    found = basins(simultaneous_gradient(game), points, grid=(12, 3),
+                   domain=[(-4, 4), (-2, 2)])
+    lost = found.starts[:, 0] < -1
+    assert (found.status[lost] == Outcome.LEFT).all() and (found.index[~lost] >= 0).all()
+
+
 def test_a_plane_through_four_variables():
     game = catalog.finite_learning_ratio()
     points = analyze(game, catalog.info("finite_learning_ratio").box)

@@ -505,7 +505,8 @@ def test_points_that_are_no_zeros_or_do_not_attract_stop_nobody():
 def test_rest_is_meant_modulo_the_periods():
     pendulum = ga.VectorField((-y, sp.sin(x) + y), (x, y), periods={x: 2 * sp.pi})
     for method in ("dormand-prince", "DOP853"):
-        found = flow(pendulum, [[0.5, 9.0]], 100, points=[[2 * np.pi, 0]], method=method)
+        found = flow(pendulum, [[0.5, 9.0]], 100, points=[[2 * np.pi, 0]], method=method,
+                     settle_atol=1e-6)
         assert found.status[0] is Outcome.SETTLED and found.settled[0] == 0
         assert abs(found.last[0, 0]) < 1e-5
 

@@ -145,3 +145,10 @@ def test_text_and_latex():
     assert game.latex().count(r"\min") == 2 and r"a = \frac{1}{2}" in game.latex()
     assert game._repr_latex_().startswith("$")
     assert "..." in repr(zero_sum(sum(x**k for k in range(60)), x, y))
+
+
+def test_a_game_is_zero_sum_at_the_values_of_its_parameters():
+    x, y, mu = sp.symbols("x y mu", real=True)
+    players = Player(x*y, x), Player(mu*y**2 - x*y, y)
+    assert Game(*players, parameters={mu: 0}).is_zero_sum
+    assert not Game(*players, parameters={mu: 1}).is_zero_sum

@@ -86,7 +86,7 @@ def test_memory_at_the_start_and_at_rest():
 def test_standstills_vanish_where_the_update_stays(rule):
     game = catalog.game("tandem")
     update = compile_update(rule.on(game))
-    field = update.standstill([0.1, 0.1])
+    field, _ = update.standstill([0.1, 0.1])
     assert field.n == 2 + update.n_memory
     # LOLA rests at x + y = 4/3 (see the rules); others where omega = 0.
     total = 4/3 if rule.name == "lola" else 1.0

@@ -11,7 +11,7 @@ from gameanalysis.exact.minors import exact_sign, interval_sign
 from gameanalysis.programs.graph import Graph
 from gameanalysis.programs.precise import PreciseIntervals
 from gameanalysis.programs.program import Program, Rationals
-from gameanalysis.programs.ratios import Ratio, Ratios
+from gameanalysis.programs.ratios import Ratio, Ratios, WholeNumbers
 
 numbers = st.fractions(min_value=-3, max_value=3, max_denominator=8)
 positive = st.fractions(min_value=F(1, 8), max_value=5, max_denominator=8)
@@ -161,3 +161,16 @@ def test_zero_is_zero_and_a_known_zero_at_0_is_put_in():
     assert over.sign_on(F(0), F(1))(noisy) is None
     assert over.sign_on(F(0), F(1))(noisy.without_constant()) == 1
     assert over.sign_on(F(0), None)(noisy.without_constant()) == 1
+
+
+@given(st.lists(st.integers(-9, 9), min_size=1, max_size=7),
+       st.one_of(st.just(F(0)), positive), st.one_of(st.none(), positive))
+@settings(deadline=None, max_examples=150)
+def test_whole_numbers_have_the_signs_of_rationals(coefficients, low, width):
+    high = None if width is None else low + width
+    whole = Ratios(WholeNumbers(), exact_sign)
+    rational = Ratio(exact(), [F(c, 3) for c in coefficients])
+    sign = whole.sign_on(low, high)(Ratio(whole, coefficients))
+    assert sign == exact().sign_on(low, high)(rational)
+    product = Ratio(whole, coefficients) * whole.variable() - whole.constant(F(1))
+    assert all(type(c) is int for c in product.p)

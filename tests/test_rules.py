@@ -766,7 +766,7 @@ def test_symbols_of_the_game_are_not_mistaken_for_rates_or_memory():
     # omega = (v, v - u) at (u, v) = (1 - 3/2, 2 - 4/2) is (0, 1/2).
     assert [e.xreplace(put) for e in update.expressions] == [1, R(7, 4)]
     assert compile_update(update).update_program(1, 2, 3, 4, .5, .5)[:2] == (1, 1.75)
-    assert compile_update(update).standstill([0.1, 0.1]).n == 4
+    assert compile_update(update).standstill([0.1, 0.1])[0].n == 4
 
 
 def test_parameters_and_periods_reach_updates_and_fields():

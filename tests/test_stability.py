@@ -353,6 +353,26 @@ def test_eigenvalues_may_cross_the_circle_behind_one_that_is_outside():
     assert steps_of(game, "extragradient") == [(0, pytest.approx(1/12))]
 
 
+def test_a_radius_may_touch_one_from_above():
+    # LOLA with J and chi such that det(I + M), det(I - M) > 0 and 1 - det M = -g (g+1) (2g-1)^2.
+    game = catalog.schur_off_curve()
+    analysis = analyze(game, catalog.info("schur_off_curve").box)
+    table = stability_table(game, analysis, "lola")
+    assert all(cell.steps.proved is YES for cell in table.cells[0])
+    assert len(table.cell(0, 1).steps) == 0
+
+
+def test_narrow_ranges_far_from_the_natural_scale_are_found():
+    # J = [[-9999, 100], [-100, 1]]: alternating play attracts where 19998 g > 19996 and
+    # 4 + 19996 g > 19999 g^2.
+    game = catalog.non_normal()
+    high = (19996 + (19996**2 + 16*19999)**0.5) / (2*19999)
+    (low, top), = steps_of(game, "alternating")
+    assert low == pytest.approx(19996/19998, rel=1e-9) and top == pytest.approx(high, rel=1e-9)
+    # G of follow-the-ridge has the defective eigenvalue 1, and entries of 10^6.
+    assert steps_of(game, "follow_the_ridge") == [(0, pytest.approx(2, rel=2e-6))]
+
+
 def test_where_the_update_has_a_pole():
     # J = [[1, b], [b, 1]]: I + g H_o is singular at g = 1/b, and M has the eigenvalues
     # 1 - g (1 + b)/(1 + g b) and 1 - g (1 - b)/(1 - g b), here b = 1/2.
@@ -615,7 +635,9 @@ def test_tables_print_within_the_page():
     assert text.count("damped Newton") > 2                          # blocks of points
     assert "figure1: 20 rules at 9 critical points" in text.splitlines()[0]
     for k in range(9):
-        assert text.count(f"[{k}]") == 3                            # a legend and two tables
+        assert text.count(f"\n[{k}] (") == 1                         # in the legend
+        assert sum(line.startswith("rule") and f"[{k}]" in line     # and in two tables
+                   for line in text.splitlines()) == 2
     assert repr(table) == text
     html = table._repr_html_()
     assert html.count("<table>") == 3 and "never" in html and "<p>" in html
@@ -676,4 +698,5 @@ def test_steps_and_ranges():
     assert str(Steps((), YES)) == "never" and str(Steps((), UNDECIDED)) == "never?"
     assert str(Steps((StepRange(0.0, np.inf),), YES)) == "always"
     assert str(StepRange(0.5, 1.5)) == "0.5..1.5"
+    assert str(StepRange(0.9999, 1.00005)) == "0.9999..1.00005"
     assert pickle.loads(pickle.dumps(steps)) == steps

@@ -90,6 +90,35 @@ def test_a_spurious_point_can_attract():
     np.testing.assert_allclose(position, point.x, atol=1e-9)
 
 
+def test_rules_that_invert_a_matrix_are_searched_across_its_singular_set():
+    # Surgery stands still where J + J^T maps J^-1 omega to 0: for a zero-sum game with B
+    # constant, where D11 f1 D22 f2 = 0 in a coordinate whose own gradient balances.
+    game = catalog.forsaken()
+    found = fixed_points(rules.LocalSymplecticSurgery().on(game), [(-2, 2), (-2, 2)])
+    assert found.complete is Truth.YES and len(found.spurious) == 24
+    update = rules.LocalSymplecticSurgery().on(game)
+    for point in found:
+        np.testing.assert_allclose(moved(update, point.x, sp.Rational(1, 100)), point.x,
+                                   atol=1e-9)
+    # Independent: a Newton search on the formula finds no other zero.
+    direction = sp.lambdify(game.variables, [
+        (z - e).subs(update.gamma, 1) for z, e in zip(game.variables, update.expressions)])
+    from scipy.optimize import root
+    known = np.array([p.x for p in found])
+    for start in np.random.default_rng(0).uniform(-2, 2, (150, 2)):
+        answer = root(lambda v: direction(*v), start)
+        if answer.success and np.abs(answer.x).max() <= 2 and np.abs(
+                direction(*answer.x)).max() < 1e-10:
+            assert np.abs(known - answer.x).max(axis=1).min() < 1e-5, answer.x
+
+
+def test_a_zero_of_the_numerators_where_a_denominator_vanishes_stays_open():
+    # Damped Newton on x^3: J^-1 omega = x/3 off 0, but J = 0 at 0 itself.
+    game = zero_sum(x**4/4 - y**2/2, x, y)
+    found = fixed_points(rules.DampedNewton().on(game), [(-1, 1), (-1, 1)])
+    assert not len(found) and found.complete is Truth.UNDECIDED
+
+
 def test_the_spectral_radius_is_that_of_the_update_s_own_jacobian():
     game, gamma = catalog.forsaken(), sp.Rational(1, 2)
     update = rules.Extragradient().on(game)
@@ -104,8 +133,9 @@ def test_the_spectral_radius_is_that_of_the_update_s_own_jacobian():
 def test_three_players_and_two_actions():
     game = Game(Player(x**2 + x*y, x), Player(y**2 - x*y + y*z, y), Player(z**2/2 + z*x, z))
     found = fixed_points(rules.LOLA().on(game), [(-1, 1)] * 3)
-    assert [p.x.tolist() for p in found] == [[0, 0, 0]] and found[0].critical is not Truth.NO
-    assert "1 fixed points" in repr(found) and "proved complete" in repr(found)
+    assert [p.x.tolist() for p in found] == [[0, 0, 0]] and found[0].critical is Truth.YES
+    assert "1 fixed point at" in repr(found) and "proved complete" in repr(found)
+    assert found[0].label == analyze(game, [(-1, 1)] * 3)[0].label
 
 
 def test_a_rule_that_moves_critical_points_has_others():

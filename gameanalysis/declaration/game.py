@@ -387,11 +387,12 @@ class Game:
     def is_zero_sum(self) -> bool:
         """Whether there are two players whose costs are proved to be f and -f.
 
-        Large costs are compared as written, small ones also expanded.
+        With the values of the parameters.  Large costs are compared as written, small ones
+        also expanded.
         """
         if self.n_players != 2:
             return False
-        f, g = self.costs
+        f, g = self.valued_costs
         if f == -g:
             return True
         return sp.count_ops(f) + sp.count_ops(g) < _EXPANDED and sp.expand(f + g) == 0

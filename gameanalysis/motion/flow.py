@@ -41,7 +41,7 @@ _MANY, _SHORT = 10_000, 1000
 def flow(field: VectorField | CompiledField, x0: Any, t_span: float | Sequence[float], *,
          t_eval: int | str | Sequence[float] | Array = 201, rtol: float = 1e-6,
          atol: float = 1e-9, method: str = "auto", points: Any = None,
-         settle_atol: float = 1e-6, box: Any = None, bound: float = 1e12,
+         settle_atol: float | None = None, box: Any = None, bound: float = 1e12,
          detect_period: bool = False, max_steps: int = 100_000, dense: bool = False,
          wrap: bool = True, native: bool | None = None) -> Trajectory:
     """Integrate x' = -g(x) from every start over a span of time.
@@ -67,7 +67,8 @@ def flow(field: VectorField | CompiledField, x0: Any, t_span: float | Sequence[f
         stiff fields, with the exact Jacobian.  ``.method`` of the result says which was
         used.
     points : critical points, shape (k, n), or objects with a point ``x``, such as an
-        `Analysis`.  An orbit within ``settle_atol`` (1 + max|p|) of a point p that
+        `Analysis`.  An orbit within ``settle_atol`` (1 + max|p|), by default 10 rtol and at
+        least 1e-6, because steps of that tolerance come no closer, of a point p that
         attracts it ends there, SETTLED; beside a point that does not attract, it goes on,
         and is SETTLED if it is still there at the end.
     box : n pairs (low, high): an orbit ends on the edge where it LEFT, ``stopped`` then. An
@@ -113,7 +114,8 @@ def flow(field: VectorField | CompiledField, x0: Any, t_span: float | Sequence[f
     if detect_period:
         rtol, atol = min(rtol, TIGHT[0]), min(atol, TIGHT[1])
         notes.append(f"closed orbits were looked for, at rtol = {rtol:g}, atol = {atol:g}")
-    settle = checked_positive(settle_atol, "settle_atol")
+    settle = max(1e-6, 10 * rtol) if settle_atol is None else checked_positive(
+        settle_atol, "settle_atol")
     job = Job(compiled, t0, t1, _checked_times(t_eval, t0, t1), rtol, atol, bound,
               checked_count(max_steps, "max_steps", 1),
               None if points is None else Rest(compiled, points, settle, periods),

@@ -123,20 +123,22 @@ def finish(ax: Axes, own: bool, wide: bool, with_legend: bool | None) -> None:
         elif wide:
             legend(ax, "outside right upper")
         else:
-            _legend_below(ax)
+            legend_below(ax, 2)
     if own:
         trim(ax)
 
 
-def _legend_below(ax: Axes) -> None:
-    """In two columns, or in one where two are too wide."""
+def legend_below(ax: Axes, columns: int) -> None:
+    """A legend below the figure, in fewer columns where so many are too wide."""
     figure: Any = ax.get_figure()
-    shown = legend(ax, "outside lower center", ncols=2)
-    if shown is not None:
+    for count in range(columns, 0, -1):
+        shown = legend(ax, "outside lower center", ncols=count)
+        if shown is None or count == 1:
+            return
         figure.draw_without_rendering()
-        if shown.get_window_extent().width > figure.bbox.width:
-            shown.remove()
-            legend(ax, "outside lower center", ncols=1)
+        if shown.get_window_extent().width <= figure.bbox.width:
+            return
+        shown.remove()
 
 
 def new_axes(width: float = 4.0, height: float = 3.6) -> Axes:

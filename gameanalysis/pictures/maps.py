@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ..errors import BoxError, GameError
 from ..motion.trajectory import Outcome
 from ..verdicts.planes import Plane, plane_of
-from .canvas import Artists, Picture, dress, finish, legend, new_axes, styled
+from .canvas import Artists, Picture, dress, finish, legend_below, new_axes, styled
 from .layers import points as draw_points
 
 __all__ = ["basins", "compare_basins"]
@@ -31,7 +31,8 @@ __all__ = ["basins", "compare_basins"]
 Array = NDArray[np.float64]
 
 #: Colours of the points that are reached, in turn.
-_COLORS = ("#a6d8f5", "#e69f00", "#004a80", "#009e73", "#b84300", "#f5ec8a", "#cc79a7", "#7a3b69")
+_COLORS = ("#a6d8f5", "#e69f00", "#004a80", "#009e73", "#b84300", "#f5ec8a", "#cc79a7", "#7a3b69",
+           "#c7e9c0", "#5a3d1e", "#8f8fd9", "#fbb4ae")
 #: How a start that reached no point is drawn, by its outcome: words, outcomes, colour, hatch.
 _NOWHERE: tuple[tuple[str, frozenset[Outcome], str, str], ...] = (
     ("closed orbit", frozenset((Outcome.PERIODIC,)), "#ffffff", "...."),
@@ -118,7 +119,7 @@ def compare_basins(found: Mapping[str, Any], *, plane: Sequence[Any] | None = No
         for ax in panels.flat[len(each):]:
             ax.set_axis_off()
         _name_colors(panels.flat[0], each, palette, times)
-        legend(panels.flat[0], "outside lower center", ncols=3)
+        legend_below(panels.flat[0], 3)
         figure.draw_without_rendering()
         figure.set_figheight(figure.get_tightbbox().height + 0.1)
     return Picture(tuple(panels.flat[:len(each)]), drawn)

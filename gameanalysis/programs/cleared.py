@@ -1,4 +1,4 @@
-r"""The Stackelberg gradient without its denominators.
+r"""Systems without their denominators; the Stackelberg gradient in the first place.
 
 With F the followers' own gradients, M = D_y F their joint Jacobian, C = D_1 F,
 
@@ -10,13 +10,59 @@ are, so it can be searched across the singular set of M, and no zero near that s
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from ..declaration.game import Game
 from ..dynamics import stackelberg_gradient
 from ..errors import GameError
 from .blocks import SINGULAR, GameBlocks, determinant_and_adjugate
 from .compiled import CompiledField
+from .graph import Graph, operands
 
-__all__ = ["ClearedField"]
+__all__ = ["ClearedField", "without_quotients"]
+
+
+def without_quotients(graph: Graph, nodes: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Numerators that vanish where the nodes do, and the denominators that must not.
+
+    Where no denominator is zero, a node is zero if and only if its numerator is.  Quotients
+    inside of other functions stay where they are.
+
+    >>> graph = Graph(2)
+    >>> x, y = graph.variables
+    >>> without_quotients(graph, [graph.add(x, graph.div(graph.one, y))])
+    ([7], [1])
+    """
+    one, below = graph.one, dict[int, None]()
+    parts: dict[int, tuple[int, int]] = {}          # node -> numerator, denominator
+
+    def joined(a: int, b: int, combine: Callable[[int, int], int]) -> tuple[int, int]:
+        (p, q), (r, s) = parts[a], parts[b]
+        if q == s:
+            return combine(p, r), q
+        return combine(graph.mul(p, s), graph.mul(r, q)), graph.mul(q, s)
+    for k in graph.reachable(nodes):
+        operation, *rest = graph.nodes[k]
+        needed = operands(graph.nodes[k])
+        if operation in ("add", "sub"):
+            parts[k] = joined(*rest, getattr(graph, operation))
+        elif operation == "mul":
+            (p, q), (r, s) = parts[rest[0]], parts[rest[1]]
+            parts[k] = graph.mul(p, r), graph.mul(q, s)
+        elif operation == "div":
+            (p, q), (r, s) = parts[rest[0]], parts[rest[1]]
+            parts[k] = graph.mul(p, s), graph.mul(q, r)
+            below[r] = None
+        elif operation == "neg":
+            parts[k] = graph.neg(parts[rest[0]][0]), parts[rest[0]][1]
+        elif operation == "pow":
+            p, q = parts[rest[0]]
+            parts[k] = graph.pow(p, rest[1]), graph.pow(q, rest[1])
+        else:
+            # Of what stays a quotient inside, its own denominators are a condition still.
+            parts[k] = k, one
+            below.update(dict.fromkeys(q for j in needed if (q := parts[j][1]) != one))
+    return [parts[k][0] for k in nodes], list(below)
 
 
 class ClearedField(CompiledField):

@@ -27,6 +27,7 @@ from ..errors import GameError, ShapeError
 from ..learning.gradients import SimultaneousGradient, StackelbergGradient
 from ..learning.play import LARGEST
 from ..learning.updates import Update
+from .cleared import without_quotients
 from .compiled import CompiledField, compile_field
 from .graph import Graph
 from .program import Program
@@ -186,17 +187,22 @@ class CompiledUpdate:
         rest = dict(zip(graph.variables[self.n:self.n + self.n_memory], start))
         return Program(graph, graph.substitute(moved, rest) if rest else moved)
 
-    def standstill(self, rates: Sequence[float | Fraction]) -> CompiledField:
-        """(z - F, m - h) as a compiled field in (z, m), whose zeros are the fixed points."""
+    def standstill(self, rates: Sequence[float | Fraction]) -> tuple[CompiledField, Program]:
+        """(z - F, m - h) as a compiled field in (z, m), and what must not vanish at its zeros.
+
+        Its zeros are the fixed points, and it has no quotients: where a denominator vanishes
+        there may be a zero that is no fixed point.
+        """
         graph, nodes, _ = self._nodes
         state = graph.variables[:self.n + self.n_memory]
         values = {node: graph.constant(Fraction(rate))
                   for node, rate in zip(self._rate_nodes(), rates)}
         moved = graph.substitute([graph.sub(b, a) for a, b in zip(nodes, state)], values)
+        cleared, below = without_quotients(graph, moved)
         symbols = [*self.variables, *getattr(self.source, "memory", ())]
         shell = VectorField([0] * len(symbols), symbols, name=f"standstill of {self.name}",
                             periods=dict(self.periods))
-        return CompiledField(shell, (graph, moved))
+        return CompiledField(shell, (graph, cleared)), Program(graph, below, len(state))
 
     def spread(self, rates: Sequence[Any]) -> list[Any]:
         """One learning rate for each variable, from one for all, each player or each variable.
@@ -223,7 +229,8 @@ def compile_update(source: Update | VectorField | CompiledField | CompiledUpdate
     Raises `TypeError` for anything else.
 
     >>> import sympy as sp
-    >>> x = sp.symbols("x", real=True)
+    >>> from sympy import symbols
+    >>> x = symbols("x", real=True)
     >>> compile_update(VectorField(x**2, x)).program_at([0.5])(2.0)
     (0.0,)
     """

@@ -157,7 +157,8 @@ def basins(dynamics: Update | VectorField, points: Any, box: Any = None, *,
            grid: int | tuple[int, int] | None = None, samples: int | None = None,
            starts: Any = None, plane: Sequence[Any] | None = None,
            at: Mapping[Any, Any] | None = None, duration: float = 100.0, steps: int = 10_000,
-           step_size: Any = None, rng: Any = None, confidence: float = 0.95,
+           step_size: Any = None, domain: Any = None, rng: Any = None,
+           confidence: float = 0.95,
            workers: int | Callable[..., Iterable[Any]] = 1,
            progress: Callable[[int, int], object] | None = None, **options: Any) -> Basins:
     """Follow many starts and tell which critical point each of them reaches.
@@ -179,6 +180,7 @@ def basins(dynamics: Update | VectorField, points: Any, box: Any = None, *,
     starts : instead, given starts, (N, n).
     duration : how long a flow is followed.
     steps, step_size : how many updates, and the learning rates, as for `iterate`.
+    domain : a box that flows end at the edge of, as `flow` takes it; by default there is none.
     rng : None, an int or a Generator, for random starts and for noise.
     confidence : of the intervals of random starts, between 0 and 1.
     workers : processes to use, or a map such as ``executor.map``.
@@ -210,6 +212,8 @@ def basins(dynamics: Update | VectorField, points: Any, box: Any = None, *,
         raise ValueError("updates need a step_size, the learning rate")
     if options.get("noise") is not None:
         options["rng"] = seed_of(rng)           # one seed for all pieces
+    if domain is not None:
+        options["box"] = domain
     follow: Callable[[Any], Any]
     if isinstance(dynamics, VectorField) and step_size is None:
         follow = partial(_flowed, dynamics, targets, duration, options)

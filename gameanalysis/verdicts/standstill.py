@@ -99,9 +99,11 @@ class FixedPoints:
 
     def __str__(self) -> str:
         proved = ("the list is proved complete" if self.complete is Truth.YES else
-                  f"NOT proved complete: {len(self.undecided)} undecided boxes")
-        lines = [f"{self.update.name}: {len(self.points)} fixed points at learning rate "
-                 f"{float(self.step_size):g}, {len(self.spurious)} of them spurious; {proved}"]
+                  f"NOT proved complete: {len(self.undecided)} undecided "
+                  f"box{'es' * (len(self.undecided) != 1)}")
+        count = f"{len(self.points)} fixed point{'s' * (len(self.points) != 1)}"
+        lines = [f"{self.update.name}: {count} at learning rate {float(self.step_size):g}, "
+                 f"{len(self.spurious)} spurious; {proved}"]
         if self.points:
             header = [*map(str, self.update.variables), "what it is", "attracting", "radius"]
             rows = [[*(f"{v:.6f}" for v in p.x), p.label, str(p.attracting),
@@ -151,7 +153,7 @@ def fixed_points(update: Update, box: Any, *, step_size: Number = Fraction(1, 10
         raise GameError(f"fixed points are searched for in at most {MAX_VARIABLES} numbers, and "
                         f"this update has {width}")
     sides = exact_box(update.game, box)
-    field = compiled.standstill([gamma] * compiled.n)
+    field, below = compiled.standstill([gamma] * compiled.n)
     program = field.value_program
     assert program is not None
     whole = [*sides, *_memory_sides(compiled, sides, gamma)]
@@ -163,15 +165,19 @@ def fixed_points(update: Update, box: Any, *, step_size: Number = Fraction(1, 10
     critical = [p for p in analyze(update.game, sides, max_boxes=max_boxes) if p.certified]
     omega = compile_field(simultaneous_gradient(update.game)).value_program
     assert omega is not None
-    found = []
+    found, undecided = [], list(certificate.undecided)
     for zero in certificate.zeros:
         location = CertifiedLocation(zero, program, lambda: ())
+        if not _none_vanish(below, location):
+            undecided.append(Undecided(zero.region.low[:compiled.n], zero.region.high[:compiled.n],
+                                       Reason.UNDEFINED))
+            continue
         truth, label = _kind(update, compiled, omega, zero, location, critical)
         matrix = MatrixAt(compiled.jacobian_program, location, [gamma] * compiled.n)
         found.append(FixedPoint(location.x[:compiled.n], location.radius, truth, label,
                                 matrix.is_attracting_update(), matrix.radius()))
     found.sort(key=lambda p: tuple(p.x))
-    return FixedPoints(update, gamma, tuple(found), tuple(certificate.undecided))
+    return FixedPoints(update, gamma, tuple(found), tuple(undecided))
 
 
 def _memory_sides(update: CompiledUpdate, sides: Box, gamma: Fraction
@@ -199,7 +205,32 @@ def _kind(update: Update, compiled: CompiledUpdate, omega: Program, zero: Zero,
         high = np.concatenate([point.x + point.radius, np.zeros(compiled.n_memory)])
         if promised and zero.region.contains(low, high):
             return Truth.YES, point.label       # the rule stands still there, and only there
+    if _vanishes(omega, location, compiled.n):
+        near = [p.label for p in critical if (np.abs(p.x - location.x[:compiled.n])
+                                              <= p.radius + location.radius).all()]
+        return Truth.YES, near[0] if near else "critical"
     return Truth.UNDECIDED, "undecided"
+
+
+def _vanishes(program: Program, location: CertifiedLocation, n: int) -> bool:
+    """Whether omega is exactly zero at a point that is known exactly."""
+    numbers = location.exact_numbers()
+    if numbers is None:
+        return False
+    try:
+        return not any(map(numbers.sign, program.evaluate(numbers.inputs[:n], numbers)))
+    except ArithmeticError:
+        return False
+
+
+def _none_vanish(program: Program, location: CertifiedLocation) -> bool:
+    """Whether no output is zero at a point, proved."""
+    for digits in (20, 50):
+        arithmetic = PreciseIntervals(digits + 10)
+        inputs = [arithmetic.interval(*e) for e in location.enclosure(digits)]
+        if all(map(interval_sign, program.evaluate(inputs, arithmetic))) and arithmetic.defined:
+            return True
+    return False
 
 
 def _differs(program: Program, location: CertifiedLocation, n: int) -> bool:

@@ -42,12 +42,14 @@ Range = tuple[Fraction, "Fraction | None"]
 Piece = tuple[Fraction, Fraction]
 Conditions = tuple[list[Any], list[Any]]
 
-#: Learning rates looked at, relative to 1 / max |l(M'(0))|, and how many.
-_RANGE, _COUNT = (1e-5, 1e4), 400
+#: Learning rates looked at, over the largest entry of M'(0), and the ratio of two neighbours.
+_RANGE, _RATIO = (1e-5, 1e4), 1.053
 #: Where infinity is out of reach, learning rates up to so many times the largest looked at.
 _FAR = 1e3
 #: Half-width of the gap round the end of a range, relative to the end.
 _GAP = 1e-6
+#: How far from an end in floats, relatively, the proved one is looked for.
+_NEAR = 1e-3
 #: A peak of rho between neighbours so many times smaller is taken for a pole.
 _POLE = 1e4
 #: At most so many pieces prove one range, with radius 1 and with others; few where a sign may
@@ -79,7 +81,9 @@ class StepRange:
     def __str__(self) -> str:
         if self.high == np.inf:
             return f"> {self.low:.3g}" if self.low else "always"
-        return f"{self.low:.3g}..{self.high:.3g}" if self.low else f"< {self.high:.3g}"
+        digits = next((n for n in (3, 6) if f"{self.low:.{n}g}" != f"{self.high:.{n}g}"), 12)
+        return (f"{self.low:.{digits}g}..{self.high:.{digits}g}" if self.low
+                else f"< {self.high:.3g}")
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,11 @@ class Steps:
     """All learning rates at which a fixed point attracts: ranges in ascending order.
 
     ``proved`` is YES if it is proved that the point attracts everywhere on the ranges and
-    nowhere beside them, but for gaps of relative width 2e-6 round their ends and, where
-    ``decided_to`` is finite, for learning rates beyond it.  UNDECIDED says that the ranges
-    are floats without proof: some that are narrower than a ratio of 1.05, or far from the
-    natural scale, may be missing.
+    nowhere beside them, but for gaps of relative width 2e-6 round their ends, and round
+    single learning rates at which rho touches 1 or is infinite; and but for those beyond
+    ``decided_to``, where it is finite.  UNDECIDED says that the ranges are floats without
+    proof: some that are narrower than a ratio of 1.05, or far from the natural scale, may be
+    missing.
 
     >>> steps = Steps((StepRange(0.0, 0.5), StepRange(2.0, float("inf"))), Truth.YES)
     >>> print(steps, 1.0 in steps)
@@ -149,8 +154,8 @@ class StepsAt:
         return out
 
     @cached_property
-    def _scale(self) -> float:
-        """A learning rate at which M is about as far from M(0) as 1, in floats."""
+    def _grid(self) -> Array:
+        """The learning rates that are looked at, by the size and the spectrum of M'(0)."""
         point = np.append(self.location.x, 0.0)
         matrices = []
         for gamma in (0.0, 1e-6):
@@ -158,7 +163,12 @@ class StepsAt:
             matrices.append(self.program.batch(point[None])[0])
         slope = (matrices[1] - matrices[0]) * 1e6
         top = float(np.abs(slope).max()) if np.isfinite(slope).all() else 0.0
-        return 1.0 / top if top > 1e-9 else 1.0
+        if top <= 1e-9:
+            slope, top = np.eye(self.size).ravel(), 1.0
+        rates = np.abs(np.linalg.eigvals(slope.reshape(self.size, self.size)))
+        slowest = float(rates[rates > max(1e-9 * top, 1e-8)].min(initial=top))
+        low, high = _RANGE[0] / top, max(_RANGE[1] / top, 1e3 / slowest)
+        return np.geomspace(low, high, 1 + round(math.log(high / low) / math.log(_RATIO)))
 
     def _end(self, low: float, high: float) -> float:
         side = self.radii(np.array([low]))[0] < 1
@@ -172,7 +182,7 @@ class StepsAt:
     def _ends(self, grid: Array) -> tuple[bool, list[float]]:
         """Whether the smallest learning rates attract, and where that changes, in floats.
 
-        Learning rates at which rho touches 1 from below, or is infinite, come twice.
+        Learning rates at which rho only touches 1, or is infinite, come twice.
         """
         rho = self.radii(grid)
         inside = rho < 1 - 1e-14
@@ -192,7 +202,7 @@ class StepsAt:
                 value = float(self.radii(np.array([top]))[0])
                 if sign * (value - 1) > 1e-11:
                     ends += [self._end(grid[k - 1], top), self._end(top, grid[k + 1])]
-                elif inside[k] and value > 1 - 1e-9:
+                elif abs(value - 1) < 1e-9:
                     ends += [top, top]
         return bool(inside[0]), sorted(ends)
 
@@ -206,7 +216,7 @@ class StepsAt:
 
     def ranges(self) -> Steps:
         """All ranges of learning rates at which the point attracts."""
-        grid = np.geomspace(_RANGE[0] * self._scale, _RANGE[1] * self._scale, _COUNT)
+        grid = self._grid
         first, ends = self._ends(grid)
         known = self._decided(ends)
         while (wrong := _wrong(known, first)) is not None:
@@ -215,6 +225,10 @@ class StepsAt:
             if not ends:
                 break
             del ends[max(wrong - 1, 0):wrong + 1]
+            known = self._decided(ends)
+        if Truth.UNDECIDED in known and len(set(ends)) == len(ends):
+            # Where eigenvalues are defective, floats may miss an end by more than the gap.
+            ends = [self._proved_end(end, first ^ bool(k % 2)) for k, end in enumerate(ends)]
             known = self._decided(ends)
         attracts = [first ^ bool(k % 2) for k in range(len(known))]
         decided_to = np.inf
@@ -242,6 +256,32 @@ class StepsAt:
         return [self._verdict(piece) if piece[1] is None or piece[0] < piece[1] else None
                 for piece in zip(below, above)]
 
+    def _proved_end(self, end: float, attracts: bool) -> float:
+        """An end of a range below which the point attracts or not, by bisection with proofs."""
+        low, high = _short(end * (1 - _NEAR)), _short(end * (1 + _NEAR))
+        below = Truth.of(attracts)
+        if self._at(low) is not below or self._at(high) is not ~below:
+            return end
+        while high - low > low * Fraction(_GAP) / 100:
+            middle = (low + high) / 2
+            found = self._at(middle)
+            if found is Truth.UNDECIDED:
+                break
+            low, high = (middle, high) if found is below else (low, middle)
+        return float(middle)
+
+    def _at(self, gamma: Fraction) -> Truth:
+        """Whether the point attracts at one learning rate."""
+        return self._first((gamma, gamma))
+
+    def _first(self, piece: Range) -> Truth:
+        """The first answer about a range as one piece that is not UNDECIDED."""
+        for level in self._levels():
+            answer = level.answer(piece, Fraction(1))
+            if answer is not Truth.UNDECIDED:
+                return answer
+        return Truth.UNDECIDED
+
     def _levels(self) -> Iterator[_Level]:
         k = 0
         while True:
@@ -258,13 +298,9 @@ class StepsAt:
         low, high = whole
         if high is not None:
             return self._bounded(low, high)
-        start = low or _short(self._scale)
+        start = low or _short(float(self._grid[0] / _RANGE[0]))
         for begin in (low, *(start * factor for factor in _TAILS)):
-            answer = Truth.UNDECIDED
-            for level in self._levels():
-                answer = level.answer((begin, None), Fraction(1))
-                if answer is not Truth.UNDECIDED:
-                    break
+            answer = self._first((begin, None))
             if answer is not Truth.UNDECIDED:
                 return answer if begin == low or self._bounded(low, begin) is answer else \
                     Truth.UNDECIDED
