@@ -45,7 +45,7 @@ def without_quotients(graph: Graph, nodes: Sequence[int]) -> tuple[list[int], li
         operation, *rest = graph.nodes[k]
         needed = operands(graph.nodes[k])
         if operation in ("add", "sub"):
-            parts[k] = joined(*rest, getattr(graph, operation))
+            parts[k] = joined(rest[0], rest[1], getattr(graph, operation))
         elif operation == "mul":
             (p, q), (r, s) = parts[rest[0]], parts[rest[1]]
             parts[k] = graph.mul(p, r), graph.mul(q, s)
