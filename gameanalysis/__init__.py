@@ -41,17 +41,18 @@ from .verdicts.basins import Basins, basins
 from .verdicts.classify import CriticalPoint
 from .verdicts.stability import RuleAtPoint, StabilityTable, stability_table
 from .verdicts.standstill import FixedPoint, FixedPoints, fixed_points
+from .verdicts.steps import StepRange, Steps
 
 __all__ = [
     "Analysis", "Basins", "BoxError", "Candidates", "Certificate", "CompiledField",
     "CompiledGame", "CriticalPoint", "FixedPoint", "FixedPoints", "Game", "GameError",
     "GameField", "Outcome", "ParseError", "Player", "Reason", "Rule", "RuleAtPoint",
-    "RuleField", "ShapeError", "StabilityTable", "Trajectory", "Truth", "Undecided",
-    "UnsupportedFunction", "Update", "VectorField", "analyze", "basins", "catalog",
-    "certify", "classify", "compile_field", "compile_game", "find_critical_points",
-    "fixed_points", "flow", "follower_jacobian", "game_gradient", "game_jacobian",
-    "guarantees", "hessian_block", "implicit_derivative", "iterate", "noise", "parsing",
-    "rules", "schedules", "schur_complement", "simultaneous_gradient", "stability_table",
-    "stackelberg_gradient", "stackelberg_jacobian", "stochastic_hypotheses",
-    "total_derivative", "total_hessian", "zero_sum",
+    "RuleField", "ShapeError", "StabilityTable", "StepRange", "Steps", "Trajectory",
+    "Truth", "Undecided", "UnsupportedFunction", "Update", "VectorField", "analyze",
+    "basins", "catalog", "certify", "classify", "compile_field", "compile_game",
+    "find_critical_points", "fixed_points", "flow", "follower_jacobian", "game_gradient",
+    "game_jacobian", "guarantees", "hessian_block", "implicit_derivative", "iterate",
+    "noise", "parsing", "rules", "schedules", "schur_complement", "simultaneous_gradient",
+    "stability_table", "stackelberg_gradient", "stackelberg_jacobian",
+    "stochastic_hypotheses", "total_derivative", "total_hessian", "zero_sum",
 ]

@@ -245,12 +245,11 @@ def motion_of(args: argparse.Namespace, game: Game) -> Motion:
 
 
 def _rest_notes(rule: Rule, game: Game) -> tuple[str, ...]:
-    if rule.rest == "zero-sum" and not game.is_zero_sum:
-        return (f"{rule.title} need not be at rest at the critical points of a game in general "
-                f"sum",)
-    if getattr(rule, "eta", 0) != 0 and not game.is_zero_sum:
+    if rule.rest != "zero-sum" or game.is_zero_sum:
+        return ()
+    if getattr(rule, "eta", 0) != 0:
         return (f"{rule} need not be at rest where omega_S is zero, since it is regularised",)
-    return ()
+    return (f"{rule.title} need not be at rest at the critical points of a game in general sum",)
 
 
 def _same_flow(rule: Rule, field: VectorField | None, game: Game) -> tuple[str, ...]:

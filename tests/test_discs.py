@@ -148,6 +148,15 @@ def test_a_box_with_unknown_determinant_may_still_be_refuted():
     assert is_schur_stable(wide, 1, interval_sign) is NO
 
 
+def test_a_box_whose_signs_are_all_open_is_decided_by_a_member():
+    # Eigenvalues l = (w + 1)/(w - 1) for w^4 = -1: two inside, two outside; p(w) is w^4 + 1.
+    w = sp.Matrix(4, 4, lambda i, j: int(j == i + 1) - int((i, j) == (3, 0)))
+    m = (w + sp.eye(4)) * (w - sp.eye(4)).inv()
+    rows = [[F(int(v.p), int(v.q)) for v in m.row(i)] for i in range(4)]
+    assert is_schur_stable(rows) is NO
+    assert is_schur_stable(box(rows, 1e-9), 1, interval_sign) is NO
+
+
 def test_small_and_wrong_matrices():
     assert is_schur_stable([]) is YES
     assert is_schur_stable([[F(1, 2)]]) is YES and is_schur_stable([[F(-3, 2)]]) is NO

@@ -133,7 +133,7 @@ def test_intervals_include_what_they_select(c, a, b, t):
     inside = [low + t * (high - low) for low, high in sides]
     value = inside[1] if inside[0] > 0 else inside[2]
     low, high = sides[0]
-    decided = low > 0 or high <= 0
+    decided = low > 0 or high < 0                       # at 0 a derivative jumps
     batch = FloatIntervals()
     with np.errstate(all="ignore"):
         f = batch.select(*(batch.interval(float(lo), float(hi)) for lo, hi in sides))
@@ -155,8 +155,8 @@ def test_intervals_decide_box_by_box():
     arithmetic = FloatIntervals()
     c = arithmetic.interval([1.0, -2.0, -1.0, 0.0, -1.0], [2.0, -1.0, 1.0, 0.0, 0.0])
     out = arithmetic.select(c, arithmetic.constant(3), arithmetic.interval([4.0], [5.0]))
-    assert out.lo.tolist() == [3, 4, 3, 4, 4] and out.hi.tolist() == [3, 5, 5, 5, 5]
-    assert arithmetic.defined.tolist() == [True, True, False, True, True]
+    assert out.lo.tolist() == [3, 4, 3, 3, 3] and out.hi.tolist() == [3, 5, 5, 5, 5]
+    assert arithmetic.defined.tolist() == [True, True, False, False, False]
     assert np.all(arithmetic.add(out, out).hi >= 6)     # the flags of its operands are gone
 
 
@@ -182,15 +182,21 @@ def test_exact_arithmetics():
         given_ = [Fraction(c) for c in point]
         assert program.evaluate(given_, Rationals()) == [value]
         numbers = ExactNumbers(given_)
+        if point == (2, 2):
+            with pytest.raises(ArithmeticError, match="switches"):
+                program.evaluate(numbers.inputs, numbers)
+            continue
         got, = program.evaluate(numbers.inputs, numbers)
         assert numbers.sign(got - value) == 0
     # e^x - 1 - x > 0 unless x = 0, where no enclosure could tell.
     condition = g.sub(g.apply("exp", x), g.add(x, g.one))
     program = Program(g, [g.select(condition, y, g.constant(7))])
-    for point, value in ((0, 7), (Fraction(1, 10**6), 5)):
-        numbers = ExactNumbers([Fraction(point), Fraction(5)])
-        got, = program.evaluate(numbers.inputs, numbers)
-        assert numbers.sign(got - value) == 0
+    numbers = ExactNumbers([Fraction(1, 10**6), Fraction(5)])
+    got, = program.evaluate(numbers.inputs, numbers)
+    assert numbers.sign(got - 5) == 0
+    numbers = ExactNumbers([Fraction(0), Fraction(5)])
+    with pytest.raises(ArithmeticError, match="switches"):
+        program.evaluate(numbers.inputs, numbers)
 
 
 def test_scalars_are_numbers_of_their_graph():

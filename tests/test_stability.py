@@ -393,7 +393,7 @@ def test_what_is_no_fixed_point_moves_and_is_said_to():
         still = bool((orbit == 0).all())
         assert row[0].fixed is Truth.of(still), rule
         assert still or (row[0].attracting is NO and row[0].radius is None
-                         and row[0].steps == Steps((), YES) and "fixed" in row[0].note)
+                         and row[0].steps is None and "fixed" in row[0].note)
     # The flows of LOLA and of unrolled gradients, if what they foresee is a learning rate, are
     # simultaneous play: they attract, where the updates do not even stay.
     for name in ("simultaneous", "lola", "unrolled", "optimistic"):
@@ -483,6 +483,27 @@ def test_centres_at_irrational_points_and_at_multiples_of_pi():
         for cell in row:
             assert cell.fixed is YES and cell.attracting is not UNDECIDED
             assert cell.stable is not UNDECIDED and cell.steps.proved is YES
+
+
+def test_points_where_entries_are_exponentials():
+    # J = e [[0, 1], [-1, 0]] at (1, 1): a centre, and radii known through e.
+    game = zero_sum(sp.exp(x) * (x - 1) * (y - 1), x, y)
+    table = stability_table(game, [(1, 1)], ["simultaneous", "extragradient", "alternating"])
+    assert table.cell(0, 0).stable is NO and table.cell(0, 0).attracting is NO
+    assert [r.high for r in table.cell(1, 0).steps] == [pytest.approx(np.exp(-1))]
+    assert table.cell(1, 0).radius.value == pytest.approx(
+        abs(1 - 0.01j * np.e - (0.01 * np.e)**2))
+    assert all(row[0].steps.proved is YES for row in table.cells)
+    assert table.cell(2, 0).attracting is NO            # det M = 1, exactly
+
+
+def test_systems_too_large_to_be_written_out():
+    names = sp.symbols("b:7", real=True)
+    f = x**2 + sum(x*v - (k + 1) * v**2 / 2 for k, v in enumerate(names))
+    table = stability_table(zero_sum(f, x, names), [(0,) * 8], ["stackelberg", "simultaneous"],
+                            ranges=False)
+    assert table.cell(0, 0).attracting is UNDECIDED and "numerically" in table.cell(0, 0).note
+    assert table.cell(1, 0).attracting is YES
 
 
 # -- the Jacobian at rest, against the derivative of the update --------------------------------

@@ -166,3 +166,11 @@ def test_wrong_input_raises():
         fixed_points(update, [(-1, 1)])
     with pytest.raises(GameError, match="at most 6"):
         fixed_points(rules.Optimistic().on(catalog.finite_learning_ratio()), [(-1, 1)] * 4)
+
+
+def test_no_verdict_where_a_rule_switches():
+    # With epsilon = 0 the sign of the adjustment changes at every zero of omega.
+    game = zero_sum(x**2/2 + x*y - y**2/2, x, y)
+    found = fixed_points(rules.SymplecticGradientAdjustment(epsilon=0).on(game), [(-1, 1)] * 2)
+    assert all(p.attracting is Truth.UNDECIDED for p in found)
+    assert found.complete is Truth.UNDECIDED or len(found)

@@ -216,8 +216,11 @@ class ExactNumbers:
         return self._angle(self._rational(a) * b.q)
 
     def select(self, c: Any, a: Any, b: Any) -> Any:
-        """a if c > 0, else b."""
-        return a if self.sign(c) > 0 else b
+        """a if c > 0, b if c < 0; ArithmeticError at 0, where derivatives jump."""
+        sign = self.sign(c)
+        if not sign:
+            raise ArithmeticError("a rule switches here")
+        return a if sign > 0 else b
 
     def neg(self, a: Any) -> Any:
         """-a."""

@@ -81,6 +81,12 @@ class StackelbergGradient(Rule):
 
     eta: Number = 0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.eta != 0:
+            # In general sum its zeros are others than those of omega_S.
+            object.__setattr__(self, "rest", "zero-sum")
+
     def next(self, play: Play, rates: Entries, memory: Entries) -> Entries:
         """z - Gamma omega_S."""
         others = play.followers

@@ -54,8 +54,6 @@ _STRIDE = 64
 _AT_ONCE = 2
 #: Sums of products over longer arrays are shared by threads in some BLAS.
 _PIECE = 10_000
-#: A multiple of how many numbers a processor takes at once.
-_VECTOR = 8
 
 
 class Engine(Protocol):
@@ -228,6 +226,7 @@ class _Compiled(Together):
     def __init__(self, update: CompiledUpdate, rates: Rates, program: Program,
                  noise: Streams | None) -> None:
         super().__init__(update, rates, noise)
+        self.lanes = machine.lanes()
         self.one, self.many = machine.native_function(program), None
         if rates.constant is not None and noise is None and program.is_printed:
             self.many = machine.native_function(_repeated(program, self.n))
@@ -237,7 +236,7 @@ class _Compiled(Together):
 
     def prepare(self, width: int) -> None:
         """Inputs and outputs for that width, filled up to whole vectors."""
-        whole = -(-width // _VECTOR) * _VECTOR
+        whole = -(-width // self.lanes) * self.lanes
         self.is_whole = whole == width and self.rates.constant is not None
         if self.inputs.shape[1] != whole:
             self.inputs = np.ones((len(self.inputs), whole))

@@ -279,8 +279,8 @@ class FloatIntervals(WithoutEnclosure):
         return Interval(v, a.positive and b.positive)
 
     def select(self, c: Interval, a: Interval, b: Interval) -> Interval:
-        """a where c > 0, b where c <= 0; where c can be both, the hull, not defined."""
-        yes, no = c.ends[0] < 0, c.ends[1] <= 0
+        """a where c > 0, b where c < 0; the hull, not defined (differentiable), if 0 is in c."""
+        yes, no = c.ends[0] < 0, c.ends[1] < 0
         self._require(yes | no, False)
         hull = np.maximum(a.ends, b.ends)
         return Interval(np.where(yes, a.ends, np.where(no, b.ends, hull)))

@@ -27,7 +27,8 @@ from .graph import Node
 from .printing import nearest
 from .program import Program
 
-__all__ = ["HINT", "available", "compiled", "expressions", "native_function", "supported"]
+__all__ = ["HINT", "available", "compiled", "expressions", "lanes", "native_function",
+           "supported"]
 
 Array = NDArray[np.float64]
 Columns = Callable[[Array, Array], None]
@@ -100,15 +101,21 @@ def compiled(outputs: Sequence[Any], inputs: Sequence[Any]) -> Columns:
     Both arrays are C-contiguous and share no memory.  Points where a function is not defined
     give NaN or an infinity and leave the others alone.
     """
-    heyoka = _heyoka()
-    # Two vectors at a time hide the latency of their operations, measured on figure1.
-    function = heyoka.cfunc(list(outputs), vars=list(inputs),
-                            batch_size=2 * heyoka.recommended_simd_size())
+    function = _heyoka().cfunc(list(outputs), vars=list(inputs), batch_size=lanes())
 
     def columns(x: Array, y: Array) -> None:
         function(x, outputs=y)
 
     return columns
+
+
+def lanes() -> int:
+    """How many columns are computed together; what is left over may round otherwise.
+
+    Raises ImportError without heyoka.
+    """
+    # Two vectors at a time hide the latency of their operations, measured on figure1.
+    return 2 * int(_heyoka().recommended_simd_size())
 
 
 def native_function(program: Program) -> Columns:

@@ -217,11 +217,11 @@ class PreciseIntervals(WithoutEnclosure):
         return self._value(*libmpi.mpi_div(a._mpi_, (lo, hi), self.prec))
 
     def select(self, c: Any, a: Any, b: Any) -> Any:
-        """a where c > 0, b where c <= 0; the hull, not defined, where c can be both."""
+        """a where c > 0, b where c < 0; the hull, not defined (differentiable), if 0 is in c."""
         lo, hi = c._mpi_
         if _lt(libmp.fzero, lo):
             return a
-        if _le(hi, libmp.fzero):
+        if _lt(hi, libmp.fzero):
             return b
         self._require(False, False)
         ends = (*a._mpi_, *b._mpi_)

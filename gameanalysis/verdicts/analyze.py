@@ -113,6 +113,8 @@ def locations(game: Game, points: Any, of: str = "simultaneous") -> list[Locatio
 
 
 def _located(game: Game, points: Any, of: str) -> tuple[_Task, list[Location]]:
+    if of not in ("simultaneous", "stackelberg"):
+        raise GameError(f"of is 'simultaneous' or 'stackelberg', not {of!r}")
     rows = list(points)
     if rows and not isinstance(rows[0], CriticalPoint) and not np.iterable(rows[0]):
         rows = [rows]

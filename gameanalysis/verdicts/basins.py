@@ -198,7 +198,7 @@ def basins(dynamics: Update | VectorField, points: Any, box: Any = None, *,
     >>> game = zero_sum(x**4/4 - x**2/2 + x*y - y**2, x, y)
     >>> found = basins(simultaneous_gradient(game), analyze(game, [(-2, 2), (-2, 2)]), grid=10)
     >>> [share.count for share in found.fractions]
-    [0, 100, 0, 0]
+    [50, 0, 50, 0]
     """
     if not isinstance(dynamics, (Update, VectorField)):
         raise TypeError(f"basins needs a field or a rule on a game, such as "

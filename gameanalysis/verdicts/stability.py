@@ -28,7 +28,6 @@ import numpy as np
 from ..declaration.game import Game, Number, exact
 from ..errors import GameError
 from ..exact.minors import exact_sign
-from ..learning.gradients import LookaheadOptimiser, StackelbergGradient
 from ..learning.updates import Rule, trial_of
 from ..programs.compiled import compile_field
 from ..programs.moves import compile_update
@@ -48,7 +47,8 @@ __all__ = ["RuleAtPoint", "StabilityTable", "stability_table"]
 NOT_FIXED = "no fixed point of this rule"
 NOT_DEFINED = "the rule is not proved to be defined here: a matrix that it inverts is singular"
 UNKNOWN = "whether the rule leaves the point where it is, is not known"
-NOT_AT_REST = "the rule looks at the game at another point, or chooses between formulas here"
+NOT_AT_REST = ("the rule is known numerically only, looks at the game at another point, or "
+               "chooses between formulas here")
 UNPROVED = "the point was found without proof"
 ONE_RATE = "fixed at this learning rate, not known to be at others"
 FAR = "proved for learning rates up to some millions of times the natural scale (decided_to)"
@@ -322,12 +322,7 @@ class _AtRest:
         if self.moved is not None and all(self.moved.nodes[k] == ("const", 0)
                                           for k in self.moved.outputs):
             return True
-        rule = self.rule
-        while isinstance(rule, LookaheadOptimiser):
-            rule = rule.inner
-        # omega_S with eta > 0 has other zeros than omega_S, but in zero-sum games.
-        regularised = isinstance(rule, StackelbergGradient) and rule.eta != 0
-        return self.game.is_zero_sum or rule.rest == point.of and not regularised
+        return self.game.is_zero_sum or self.rule.rest == point.of
 
     def rests(self, point: CriticalPoint, location: Location, gamma: Fraction
               ) -> tuple[Truth, Truth, Truth]:
@@ -376,8 +371,7 @@ def _cell(rule: _AtRest, point: CriticalPoint, location: Location, gamma: Fracti
     every, fixed, rests = rule.rests(point, location, gamma)
     stable, abscissa = _flow(rule, location, rests)
     if fixed is Truth.NO:
-        return RuleAtPoint(fixed, stable, abscissa, Truth.NO, None,
-                           Steps((), Truth.YES) if every is Truth.NO else None, NOT_FIXED)
+        return RuleAtPoint(fixed, stable, abscissa, Truth.NO, None, None, NOT_FIXED)
     if fixed is Truth.UNDECIDED or rule.step is None:
         note = (UNPROVED if not location.certified else
                 UNKNOWN if fixed is Truth.UNDECIDED else NOT_AT_REST)
