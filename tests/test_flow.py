@@ -564,6 +564,7 @@ def test_what_returns_without_closing_is_no_closed_orbit():
 
 class Impatient(ga.CompiledField):
     """A field whose user presses Ctrl-C at the k-th evaluation."""
+    blocks = None                           # so that every value goes through `columns`
 
     patience = 100
 

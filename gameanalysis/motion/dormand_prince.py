@@ -26,6 +26,7 @@ Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I, section I
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction as F
 from functools import lru_cache, partial
@@ -75,13 +76,24 @@ class NumpyStep:
         self._a = [np.array([1, *row], dtype=float) for row in _A]
         self._e, self._p = np.array(_E, dtype=float), np.array(_P, dtype=float)
         self._memory: dict[str, Array] = {}
+        self._blocks = field.blocks
 
     def _buffer(self, name: str, *shape: int) -> Array:
         """An array that is used again, its values those of an earlier step."""
-        size = int(np.prod(shape))
+        size = math.prod(shape)
         if name not in self._memory or self._memory[name].size < size:
             self._memory[name] = np.ones(size)
         return self._memory[name][:size].reshape(shape)
+
+    def _columns(self, x: Array) -> Array:
+        """The field at columns, in memory that the next call uses again."""
+        if self._blocks is None:
+            return self.field.columns(x)
+        m = x.shape[1]
+        out = self._buffer("values", self.n + self.guarded, m)
+        with np.errstate(all="ignore"):
+            self._blocks(x, out, self._buffer("work", self._blocks.memory(m)))
+        return out
 
     def __call__(self, z: Array, out: Array) -> None:
         """One step of every column."""
@@ -96,9 +108,10 @@ class NumpyStep:
         guards = []
         for j in range(1, 7):
             np.dot(self._a[j], flat[:j + 1], out=x1.reshape(-1))
-            values = self.field.columns(x1)
+            values = self._columns(x1)
             np.multiply(values[:n], backwards, out=rows[j + 1])
-            guards += [values[n:]]
+            if self.guarded:
+                guards += [values[n:].copy()]
         error = np.dot(self._e, flat[1:], out=self._buffer("error", n * m)).reshape(n, m)
         scale = np.abs(x, out=self._buffer("scale", n, m))
         np.maximum(scale, np.abs(x1, out=self._buffer("size", n, m)), out=scale)

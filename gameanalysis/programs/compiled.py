@@ -31,7 +31,7 @@ from ..learning.updates import RuleField
 from ..tables import short
 from .blocks import INLINE, SINGULAR, GameBlocks, ResponseBlocks
 from .graph import Graph
-from .printing import nearest
+from .printing import Blocks, nearest
 from .program import Program
 from .reading import Reader
 from .scalars import rule_field_nodes
@@ -413,6 +413,11 @@ class CompiledField:
             return self._numerical.guarded(x.T).T
         assert self.guarded_program is not None
         return self.guarded_program.columns(x)
+
+    @property
+    def blocks(self) -> Blocks | None:
+        """What computes `columns` into given arrays; None where it is not printed."""
+        return None if self.guarded_program is None else self.guarded_program.blocks
 
     @cached_property
     def jacobian_program(self) -> Program | None:

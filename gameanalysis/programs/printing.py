@@ -321,10 +321,16 @@ class Blocks:
         held = 8 * (self.n_buffers + self.n_inputs + len(program.outputs))
         self.width = min(max(CACHE // held if held else BLOCK[1], BLOCK[0]), BLOCK[1])
 
-    def __call__(self, x: Array, y: Array) -> None:
+    def memory(self, n: int) -> int:
+        """How many floats of working memory ``n`` columns take."""
+        return self.n_buffers * max(1, min(n, self.width))
+
+    def __call__(self, x: Array, y: Array, memory: Array | None = None) -> None:
         n = x.shape[1]
         size = max(1, min(n, self.width))
-        work = np.empty((self.n_buffers, size))
+        if memory is None:
+            memory = np.empty(self.memory(n))
+        work = memory[:self.n_buffers * size].reshape(self.n_buffers, size)
         # Rows of strided memory are read many times: copy them once.
         copied = None if x.strides[1] == x.itemsize else np.empty((len(x), size))
         for start in range(0, n, size):
