@@ -24,16 +24,6 @@ XY = ["--leader", "x", "--follower", "y"]
 
 
 @pytest.fixture
-def run(capsys):
-    """Status, standard output and standard error of one command line."""
-    def run(*arguments):
-        status = main(list(arguments))
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-    return run
-
-
-@pytest.fixture
 def analysed(run):
     """The status and the JSON of an analysis, which must be strict JSON."""
     def analysed(*arguments):

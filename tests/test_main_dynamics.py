@@ -32,16 +32,6 @@ FALL = ["--cost", "x**2", "--cost", "2*y**2", *XY, "--box", "-2", "2"]
 
 
 @pytest.fixture
-def run(capsys):
-    """Status, standard output and standard error of one command line."""
-    def run(*arguments):
-        status = main(list(arguments))
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-    return run
-
-
-@pytest.fixture
 def data(run):
     """The status and the JSON of a command, which must be strict JSON."""
     def data(*arguments):

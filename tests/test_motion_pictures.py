@@ -144,11 +144,6 @@ def nothing_left_open():
 
 
 @pytest.fixture(scope="module")
-def figure1():
-    return analyze(catalog.figure1(), catalog.info("figure1").box)
-
-
-@pytest.fixture(scope="module")
 def torus():
     return analyze(catalog.torus(), PI_BOX)
 

@@ -749,7 +749,7 @@ def test_the_start_is_not_changed():
     ({"step_size": lambda k: 1 - k}, ValueError, "the step size of update 1 must be positive"),
     ({"first": -1}, ValueError, "first"),
     ({"points": [[1, 2, 3]]}, ShapeError, "shape"),
-    ({"points": [1.0, 2.0]}, ShapeError, "one row a point"),
+    ({"points": [1.0, 2.0]}, ShapeError, "one row a critical point"),
     ({"points": [[1.0, np.nan]]}, ValueError, "finite"),
     ({"points": [[1, 2]], "settle_atol": 0}, ValueError, "settle_atol"),
     ({"field": rules.Extragradient()}, TypeError, "rule on a game"),

@@ -28,15 +28,15 @@ Springer 1993, section II.6; R. P. Brent, BIT 20, 1980, for the anchors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ShapeError
-from ..programs.compiled import CompiledField, points
+from ..programs.compiled import CompiledField
 from ..numerics.critical import float_box
+from .trajectory import checked_points
 
 __all__ = ["CLOSED", "Edges", "Orbit", "Polynomials", "Rest", "Returns", "Segments", "TIGHT"]
 
@@ -126,7 +126,7 @@ class Rest:
     def __init__(self, field: CompiledField, given: Any, settle_atol: float,
                  periods: Array) -> None:
         """``given`` : points (k, n), or an iterable of objects with a point ``x``."""
-        self.p = _checked_points(given, field.n)
+        self.p = checked_points(given, field.n)
         self.periods = periods
         self.delta = settle_atol * (1 + np.abs(self.p).max(axis=1, initial=0))
         #: Above this max|g|, a point is not within delta of a critical point: |g| is at
@@ -172,20 +172,6 @@ class Rest:
                     & (np.abs(g) <= self.speed[k]).all(axis=0))
             found[near], best[near] = k, distance[near]
         return found
-
-
-def _checked_points(given: Any, n: int) -> Array:
-    if isinstance(given, Iterable) and not isinstance(given, np.ndarray):
-        given = [getattr(p, "x", p) for p in given]
-        if not given:
-            return np.empty((0, n))
-    found = points(given, n)
-    if found.ndim != 2:
-        raise ShapeError(f"points must have shape (k, {n}), one row a critical point, not "
-                         f"{found.shape}")
-    if not np.isfinite(found).all():
-        raise ValueError("points must be finite, and one holds NaN or an infinity")
-    return found
 
 
 def _form(field: CompiledField, p: Array, jacobian: Array, norm: float, delta: float

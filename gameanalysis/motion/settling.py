@@ -19,18 +19,15 @@ are Euclidean, coordinates on a circle taken by the shorter way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ShapeError
-from ..programs.compiled import points
 from ..programs.moves import CompiledUpdate
 from .schedules import Rates
 from .stepping import LOOK, Engine
-from .trajectory import checked_positive, periods_of
+from .trajectory import checked_points, checked_positive, periods_of
 
 __all__ = ["Settling"]
 
@@ -48,7 +45,7 @@ class Settling:
         """``given`` : points (k, n), or an iterable of objects with a point ``x``."""
         self.update, self.rates, self.noisy = update, rates, noisy
         self.periods = periods_of(update.periods, update.variables)
-        self.p = _checked(given, update.n)
+        self.p = checked_points(given, update.n)
         size = np.sqrt((self.p ** 2).sum(axis=1))
         self.radius = checked_positive(atol, "settle_atol") * (1 + size)
         self._attracts: dict[tuple[int, int], bool] = {}
@@ -166,16 +163,3 @@ class Settling:
         radius = self.radius[which]
         return ((distance <= radius).all(axis=0)
                 & (distance[-1] <= np.maximum(distance[0], radius / 2)))
-
-
-def _checked(given: Any, n: int) -> Array:
-    if isinstance(given, Iterable) and not isinstance(given, np.ndarray):
-        given = [getattr(p, "x", p) for p in given]
-        if not given:
-            return np.empty((0, n))
-    found = points(given, n)
-    if found.ndim != 2:
-        raise ShapeError(f"points must have shape (k, {n}), one row a point, not {found.shape}")
-    if not np.isfinite(found).all():
-        raise ValueError("points must be finite, and one holds NaN or an infinity")
-    return found

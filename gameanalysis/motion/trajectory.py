@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -18,10 +18,11 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from ..errors import ShapeError
 from ..programs.compiled import points
 
-__all__ = ["Outcome", "Trajectory", "assembled", "checked_count", "checked_positive",
-           "checked_start", "periods_of", "wrapped_points"]
+__all__ = ["Outcome", "Trajectory", "assembled", "checked_count", "checked_points",
+           "checked_positive", "checked_start", "periods_of", "wrapped_points"]
 
 Array = NDArray[np.float64]
 
@@ -175,6 +176,24 @@ def checked_start(x0: Any, n: int, bound: float) -> Array:
     if (np.abs(start) > bound).any():
         raise ValueError(f"a start lies beyond the bound {bound:g} on max|x|: raise bound")
     return start
+
+
+def checked_points(given: Any, n: int) -> Array:
+    """Points where a start may settle, (k, n): an array, or objects with a point ``x``.
+
+    Raises `ShapeError` for another shape, `ValueError` for points that are not finite.
+    """
+    if isinstance(given, Iterable) and not isinstance(given, np.ndarray):
+        given = [getattr(p, "x", p) for p in given]
+        if not given:
+            return np.empty((0, n))
+    found = points(given, n)
+    if found.ndim != 2:
+        raise ShapeError(f"points must have shape (k, {n}), one row a critical point, not "
+                         f"{found.shape}")
+    if not np.isfinite(found).all():
+        raise ValueError("points must be finite, and one holds NaN or an infinity")
+    return found
 
 
 def checked_positive(value: Any, what: str) -> float:
