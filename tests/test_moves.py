@@ -13,7 +13,7 @@ from gameanalysis.declaration.game import Game, Player
 from gameanalysis.dynamics import VectorField, simultaneous_gradient, stackelberg_gradient
 from gameanalysis.errors import GameError, ShapeError
 from gameanalysis.programs.compiled import compile_field
-from gameanalysis.programs.moves import CompiledUpdate, compile_update
+from gameanalysis.programs.moves import CompiledUpdate, compile_update, starts_at_rest
 
 x, y = sp.symbols("x y", real=True)
 
@@ -138,3 +138,12 @@ def test_compiled_updates_pickle():
         again = pickle.loads(pickle.dumps(update))
         assert isinstance(again, CompiledUpdate) and again.name == update.name
         assert again.update_program(1, 2, 0.1, 0.1) == update.update_program(1, 2, 0.1, 0.1)
+
+
+@pytest.mark.parametrize("name", ["figure1", "torus", "duopoly"])
+def test_a_rule_starts_at_rest_exactly_if_it_has_a_flow(name):
+    game = catalog.game(name)
+    for rule in rules.every(game):
+        update = compile_update(rule.tangent().on(game))
+        program, _ = update.at_rest([True] * update.n)
+        assert starts_at_rest(program, update.n) == rule.has_flow, rule.name

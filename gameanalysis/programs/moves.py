@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dynamics import VectorField
-from ..errors import GameError, ShapeError
+from ..errors import GameError, ShapeError, UnsupportedFunction
 from ..learning.gradients import SimultaneousGradient, StackelbergGradient
 from ..learning.play import LARGEST
 from ..learning.updates import Update
@@ -33,7 +33,7 @@ from .graph import Graph
 from .program import Program
 from .scalars import RuleGraph, jacobian_at_rest
 
-__all__ = ["CompiledUpdate", "compile_update"]
+__all__ = ["CompiledUpdate", "compile_update", "starts_at_rest"]
 
 Array = NDArray[np.float64]
 
@@ -220,6 +220,21 @@ class CompiledUpdate:
                    and len(self.sizes) != self.n else "")
         raise ShapeError(f"step_size is one number{players} or {self.n}, one for each "
                          f"variable, not {len(given)}")
+
+
+def starts_at_rest(program: Program, n: int) -> bool:
+    """Whether the rows for z of M are those of the identity at gamma = 0, as operations.
+
+    ``program`` : (z, gamma) to M, as `CompiledUpdate.at_rest` makes it, z of n variables.
+    """
+    graph = Graph(n)
+    try:
+        nodes = program.evaluate([*graph.variables, graph.zero], _Replay(graph))
+    except UnsupportedFunction:             # a division by gamma
+        return False
+    size = round(len(nodes) ** 0.5)
+    return all(nodes[i * size + j] == (graph.one if i == j else graph.zero)
+               for i in range(n) for j in range(size))
 
 
 def compile_update(source: Update | VectorField | CompiledField | CompiledUpdate

@@ -30,7 +30,7 @@ from ..errors import GameError
 from ..exact.minors import exact_sign
 from ..learning.updates import Rule, trial_of
 from ..programs.compiled import compile_field
-from ..programs.moves import compile_update
+from ..programs.moves import compile_update, starts_at_rest
 from ..programs.program import Program
 from ..rules import every, named
 from ..tables import html_table, text_table
@@ -307,11 +307,13 @@ class _AtRest:
         self.has_flow = tangent.has_flow
         self.flow: Program | None = None
         self.step: Program | None = None
+        self.starts = False
         self.moved: Program | None = None
         field = tangent.field(game)
         self.field = None if field is None else compile_field(field)
         try:
             self.step, self.moved = self.update.at_rest(vanishing)
+            self.starts = starts_at_rest(self.step, len(game.variables))
         except GameError:
             return
         # Where there is no such program, the flow need not be smooth at the point.
@@ -376,7 +378,7 @@ def _cell(rule: _AtRest, point: CriticalPoint, location: Location, gamma: Fracti
         note = (UNPROVED if not location.certified else
                 UNKNOWN if fixed is Truth.UNDECIDED else NOT_AT_REST)
         return RuleAtPoint(fixed, stable, abscissa, Truth.UNDECIDED, None, None, note)
-    steps = StepsAt(rule.step, location, rule.has_flow)
+    steps = StepsAt(rule.step, location, rule.starts)
     at_step = steps.at(gamma)
     if not at_step.is_defined:
         return RuleAtPoint(Truth.UNDECIDED, stable, abscissa, Truth.UNDECIDED, None, None,
