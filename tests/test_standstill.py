@@ -174,3 +174,23 @@ def test_no_verdict_where_a_rule_switches():
     found = fixed_points(rules.SymplecticGradientAdjustment(epsilon=0).on(game), [(-1, 1)] * 2)
     assert all(p.attracting is Truth.UNDECIDED for p in found)
     assert found.complete is Truth.UNDECIDED or len(found)
+
+
+def test_where_a_denominator_vanishes_with_the_rest_nothing_is_claimed():
+    # Follow-the-ridge divides by D22 f2 = 2 y.  Where that and D1 f1 = x + y vanish, the
+    # numerators do too, but the rule is not defined there: (0, 0) is no fixed point.
+    game = zero_sum(x**2/2 + x*y - y**3/3 + y, x, y)
+    found = fixed_points(rules.FollowTheRidge().on(game), [(-2, 2), (-2, 2)])
+    roots = sorted(float(r) for r in sp.roots(y**2 + y - 1, y))         # x = -y, y^2 = x + 1
+    np.testing.assert_allclose(sorted(p.x[1] for p in found), roots, atol=1e-12)
+    assert found.complete is Truth.UNDECIDED and len(found.undecided) == 1
+    assert all(low <= 0 <= high for low, high in zip(found.undecided[0].low,
+                                                     found.undecided[0].high))
+    assert "1 undecided box" in str(found)
+
+
+def test_a_critical_point_that_cannot_be_told_is_undecided_or_critical():
+    # General sum: LOLA is at rest at 0, and nothing it promises says so.
+    game = Game(Player(x**2/2 + x**2*y, x), Player(y**2/2 + y**2*x, y))
+    found = fixed_points(rules.LOLA().on(game), [(-0.25, 0.25)] * 2)
+    assert [p.critical for p in found] == [Truth.YES]
