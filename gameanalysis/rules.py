@@ -9,7 +9,8 @@ follows, and ``rule.field(game)`` the field of its flow, which `flow` follows.
 
 A new rule is one entry, a class in one of the three modules below and in its ``__all__``: its
 fields are its parameters, ``next`` is F of z+ = F(z), and with a memory ``remember`` is h of
-m+ = h(z, m).  Flow, Jacobians, stability tables, pictures and the command line follow.
+m+ = h(z, m).  Flow, Jacobians, stability tables, pictures and the command line follow.  A
+subclass of `Rule` elsewhere is a rule too, for all but the command line.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Learning rules: each against its formula by hand, its flow, spectra, rest points, errors."""
 
 import pickle
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import ClassVar
 
 import hand_formulas as hand
 import mpmath
@@ -18,8 +20,12 @@ from gameanalysis.dynamics import simultaneous_gradient, stackelberg_gradient
 from gameanalysis.errors import GameError
 from gameanalysis.learning.play import Formulas, Play
 from gameanalysis.learning.updates import RuleField, Update
+from gameanalysis.motion.simulate import iterate
 from gameanalysis.programs.compiled import compile_field
 from gameanalysis.programs.moves import compile_update
+from gameanalysis.truth import Truth
+from gameanalysis.verdicts.stability import stability_table
+from gameanalysis.verdicts.standstill import fixed_points
 
 x, y, x1, x2, y1, y2 = hand.x, hand.y, hand.x1, hand.x2, hand.y1, hand.y2
 
@@ -804,11 +810,10 @@ def test_rules_are_values():
 
 
 def test_a_rule_is_its_next():
-    bare = rules.Rule().on(catalog.bilinear())
-    with pytest.raises(NotImplementedError):
-        bare.expressions
-    with pytest.raises(NotImplementedError):
-        rules.Rule().remember(None, None, None)
+    with pytest.raises(TypeError, match="abstract"):
+        rules.Rule()
+    # A rule that remembers, and does not say what, keeps what it had.
+    assert rules.Consensus().remember(None, None, "kept") == "kept"
 
 
 def test_words():
@@ -834,3 +839,49 @@ def test_play_as_formulas():
     assert play.algebra.select(sp.Integer(0), x, y) == y
     assert play.algebra.select(x, x, y).subs({x: -1}) == y
     assert play.solve_own(play.omega).tolist() == [x, (2*y - x)/2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeavyBall(rules.Rule):
+    """Polyak's momentum, a rule of a user: z+ = z - Gamma omega + beta (z - m), m+ = z."""
+
+    name: ClassVar[str] = "heavy_ball"
+    title: ClassVar[str] = "heavy ball"
+    remembers: ClassVar[bool] = True
+    has_flow: ClassVar[bool] = False
+    beta: sp.Rational = sp.Rational(1, 2)
+
+    def next(self, play, rates, memory):
+        return play.z - rates * play.omega + (play.z - memory) * play.number(self.beta)
+
+    def remember(self, play, rates, memory):
+        return play.z
+
+    def memory_at_start(self, play, rates):
+        return play.z
+
+
+@dataclass(frozen=True, kw_only=True)
+class Boastful(HeavyBall):
+    """The same, which says that it has a flow."""
+
+    has_flow: ClassVar[bool] = True
+
+
+def test_a_rule_of_a_user_is_a_rule_everywhere():
+    game = catalog.jin_centre()                     # J = [[-2, 5], [-5, 2]]
+    table = stability_table(game, [(0, 0)], [HeavyBall()], step_size=Fraction(1, 100))
+    j = np.array([[-2.0, 5.0], [-5.0, 2.0]])
+    by_hand = np.block([[1.5 * np.eye(2) - 0.01 * j, -0.5 * np.eye(2)],
+                        [np.eye(2), np.zeros((2, 2))]])
+    radius = np.abs(np.linalg.eigvals(by_hand)).max()
+    assert table.cell(0, 0).radius.value == pytest.approx(radius, abs=1e-12)
+    assert table.cell(0, 0).attracting is Truth.NO and table.cell(0, 0).stable is None
+    start = np.array([0.3, -0.2])
+    expected = (np.linalg.matrix_power(by_hand, 50) @ [*start, *start])[:2]
+    found = iterate(HeavyBall().on(game), start, 50, step_size=0.01, keep="last")
+    np.testing.assert_allclose(found.last, expected, rtol=1e-12)
+    standing = fixed_points(HeavyBall().on(game), [(-1, 1)] * 2)
+    assert standing.complete is Truth.YES and standing[0].critical is Truth.YES
+    with pytest.raises(GameError, match="has_flow = False"):
+        compile_field(Boastful().field(game))

@@ -19,6 +19,7 @@ E. Hairer, C. Lubich, G. Wanner, Geometric Numerical Integration, Springer 2006,
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -36,7 +37,7 @@ __all__ = ["Rule", "RuleField", "Update", "trial_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class Rule(ABC):
     r"""A learning rule: a small frozen object that knows its formula and its source.
 
     A subclass is one entry of `rules`: its fields are the rule's parameters, exact
@@ -81,13 +82,13 @@ class Rule:
                 raise GameError(f"{what} must not be negative, and is {number}")
             object.__setattr__(self, each.name, number)
 
+    @abstractmethod
     def next(self, play: Play, rates: Entries, memory: Entries) -> Entries:
         """F(z, m; gamma) as entries, (n,); ``rates`` holds one gamma for each variable."""
-        raise NotImplementedError
 
     def remember(self, play: Play, rates: Entries, memory: Entries) -> Entries:
-        """h(z, m; gamma) as entries, (n,), for rules with a memory."""
-        raise NotImplementedError
+        """h(z, m; gamma) as entries, (n,), for rules with a memory; here it stays."""
+        return memory
 
     def memory_at_start(self, play: Play, rates: Entries) -> Entries:
         """The memory before the first update, and at rest: omega(z), for most rules."""

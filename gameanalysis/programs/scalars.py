@@ -25,6 +25,7 @@ from ..errors import GameError
 from ..learning.play import Entries, Play, entries
 from ..learning.updates import RuleField, Update
 from .graph import Graph
+from .program import Program
 from .reading import Reader
 
 __all__ = ["RuleGraph", "Scalar", "jacobian_at_rest", "rule_field_nodes"]
@@ -304,5 +305,15 @@ def jacobian_at_rest(update: Update, vanishing: Sequence[bool]
 
 def rule_field_nodes(field: RuleField) -> tuple[Graph, list[int]]:
     """The field of a rule's flow as nodes of a graph whose first variables are the actions."""
-    built = RuleGraph(field.game, Update(field.game, field.rule).n_memory)
-    return built.graph, built.nodes(field.limit(built.play, built.rates, built.memory))
+    update = Update(field.game, field.rule)
+    built = RuleGraph(field.game, update.n_memory)
+    nodes = built.nodes(field.limit(built.play, built.rates, built.memory))
+    after, _ = update.entries(built.play, built.rates, built.memory)
+    # The flow exists only if F(z, m; 0) = z, as the rule says of itself: look at a point.
+    point = [0.3 + 0.1 * k for k in range(built.n + built.n_memory)]
+    program = Program(built.graph, built.nodes(after))
+    found = program.at(np.array(point + [0.0] * built.n))
+    if (np.abs(found - point[:built.n]) > 1e-9).any():
+        raise GameError(f"{field.rule.title} says that it has a flow, but without a step it "
+                        f"moves: its entry needs has_flow = False")
+    return built.graph, nodes

@@ -32,7 +32,7 @@ from ..programs.precise import PreciseIntervals
 from ..programs.program import Program
 from ..tables import text_table
 from ..truth import Truth
-from .analyze import Box, analyze, exact_box
+from .analyze import analyze, exact_box
 from .location import CertifiedLocation
 from .problem import MAX_VARIABLES
 from .spectra import Enclosure, MatrixAt
@@ -156,12 +156,15 @@ def fixed_points(update: Update, box: Any, *, step_size: Number = Fraction(1, 10
     field, below = compiled.standstill([gamma] * compiled.n)
     program = field.value_program
     assert program is not None
-    whole = [*sides, *_memory_sides(compiled, sides, gamma)]
+    ends = np.array([[float(a), float(b)] for a, b in sides])
+    # The memory of a fixed point is looked for in all that it can be at a start, and round 0.
+    memory = [(min(low, -1.0), max(high, 1.0)) for low, high in _memory(compiled, ends, gamma)]
+    whole = [*sides, *memory]
     try:
         certificate = certify(field, None, whole, max_boxes=max_boxes)
     except NoEnclosure:
-        low, high = np.array([[float(a), float(b)] for a, b in sides]).T
-        return FixedPoints(update, gamma, (), (Undecided(low, high, Reason.NO_ENCLOSURE),))
+        nowhere = Undecided(ends[:, 0], ends[:, 1], Reason.NO_ENCLOSURE)
+        return FixedPoints(update, gamma, (), (nowhere,))
     critical = [p for p in analyze(update.game, sides, max_boxes=max_boxes) if p.certified]
     omega = compile_field(simultaneous_gradient(update.game)).value_program
     assert omega is not None
@@ -172,7 +175,7 @@ def fixed_points(update: Update, box: Any, *, step_size: Number = Fraction(1, 10
             undecided.append(Undecided(zero.region.low[:compiled.n], zero.region.high[:compiled.n],
                                        Reason.UNDEFINED))
             continue
-        truth, label = _kind(update, compiled, omega, zero, location, critical)
+        truth, label = _kind(update, compiled, omega, zero, location, critical, gamma)
         matrix = MatrixAt(compiled.jacobian_program, location, [gamma] * compiled.n)
         found.append(FixedPoint(location.x[:compiled.n], location.radius, truth, label,
                                 matrix.is_attracting_update(), matrix.radius()))
@@ -180,29 +183,29 @@ def fixed_points(update: Update, box: Any, *, step_size: Number = Fraction(1, 10
     return FixedPoints(update, gamma, tuple(found), tuple(undecided))
 
 
-def _memory_sides(update: CompiledUpdate, sides: Box, gamma: Fraction
-                  ) -> list[tuple[float, float]]:
-    """Where the memory of a fixed point is looked for: all that it can be at a start."""
+def _memory(update: CompiledUpdate, sides: Array, gamma: Fraction) -> list[tuple[float, float]]:
+    """Enclosures of the memory at rest over a box of starts, (n, 2)."""
     if update.start_program is None:
         return []
     arithmetic = FloatIntervals()
     with np.errstate(all="ignore"):
-        inputs = [arithmetic.interval(float(a), float(b)) for a, b in sides]
+        inputs = [arithmetic.interval(low, high) for low, high in sides.tolist()]
         inputs += [arithmetic.constant(0)] * update.n_memory
         inputs += [arithmetic.constant(gamma)] * update.n
         values = update.start_program.evaluate(inputs, arithmetic)
-    return [(float(min(v.lo.min(), -1.0)), float(max(v.hi.max(), 1.0))) for v in values]
+    return [(float(v.lo.min()), float(v.hi.max())) for v in values]
 
 
 def _kind(update: Update, compiled: CompiledUpdate, omega: Program, zero: Zero,
-          location: CertifiedLocation, critical: list[Any]) -> tuple[Truth, str]:
+          location: CertifiedLocation, critical: list[Any], gamma: Fraction
+          ) -> tuple[Truth, str]:
     """Whether omega = 0 at a fixed point, and the label."""
     if _differs(omega, location, compiled.n):
         return Truth.NO, "spurious"
     promised = update.rule.rest == "simultaneous" or update.game.is_zero_sum
     for point in critical:
-        low = np.concatenate([point.x - point.radius, np.zeros(compiled.n_memory)])
-        high = np.concatenate([point.x + point.radius, np.zeros(compiled.n_memory)])
+        around = np.stack([point.x - point.radius, point.x + point.radius], axis=1)
+        low, high = np.array([*around.tolist(), *_memory(compiled, around, gamma)]).T
         if promised and zero.region.contains(low, high):
             return Truth.YES, point.label       # the rule stands still there, and only there
     if _vanishes(omega, location, compiled.n):
