@@ -84,9 +84,9 @@ class Formulas:
         Raises `GameError` for a result too long to be written down: steps put into steps
         grow by a factor each, as formulas, though not as programs.
         """
-        mapping = {a: _expression(b) for a, b in zip(variables, values)}
+        mapping = {a: expression(b) for a, b in zip(variables, values)}
         sizes = {a: _size(b, {}) for a, b in mapping.items()}
-        listed = [_expression(entry) for entry in entries]
+        listed = [expression(entry) for entry in entries]
         for entry in listed:
             # Numbers and symbols in the place of symbols make nothing longer.
             size = _size(entry, dict(sizes)) if max(sizes.values(), default=1) > 1 else 0
@@ -98,7 +98,7 @@ class Formulas:
 
     def select(self, c: sp.Expr, a: sp.Expr, b: sp.Expr) -> sp.Expr:
         """A Piecewise."""
-        c = _expression(c)
+        c = expression(c)
         if c.is_Rational:
             return a if c > 0 else b
         # As it stands: SymPy takes seconds to see that it does not know the sign.
@@ -111,10 +111,11 @@ class Formulas:
 
     def vanishes(self, entry: Any) -> bool:
         """Whether an entry is zero at three random points."""
-        return not any(_at_random(_expression(entry), k) for k in range(3))
+        return not any(_at_random(expression(entry), k) for k in range(3))
 
 
-def _expression(value: Any) -> sp.Expr:
+def expression(value: Any) -> sp.Expr:
+    """The SymPy expression of an entry, which may be an int or a Fraction."""
     if isinstance(value, Fraction):
         return sp.Rational(value.numerator, value.denominator)
     return sp.Integer(value) if isinstance(value, int) else value
@@ -284,7 +285,7 @@ class Trial(Play):
 
     def _value(self, entry: sp.Expr, k: int) -> mpmath.mpc:
         if (entry, k) not in self._values:
-            self._values[entry, k] = _at_random(_expression(entry), k)
+            self._values[entry, k] = _at_random(expression(entry), k)
         return self._values[entry, k]
 
 

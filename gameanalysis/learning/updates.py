@@ -31,7 +31,7 @@ from ..declaration.game import Game, Number, exact
 from ..dynamics import VectorField
 from ..errors import GameError
 from ..exact.derivatives import ratio
-from .play import LARGEST, Entries, Formulas, Play, Trial, entries
+from .play import LARGEST, Entries, Formulas, Play, Trial, entries, expression
 
 __all__ = ["Rule", "RuleField", "Update", "trial_of"]
 
@@ -197,12 +197,12 @@ class Update:
     @property
     def expressions(self) -> tuple[sp.Expr, ...]:
         """The components of F, exact."""
-        return tuple(map(sp.sympify, self._formulas[0].tolist()))
+        return tuple(map(expression, self._formulas[0].tolist()))
 
     @property
     def memory_expressions(self) -> tuple[sp.Expr, ...]:
         """The components of h, exact; empty for rules without a memory."""
-        return tuple(map(sp.sympify, self._formulas[1].tolist()))
+        return tuple(map(expression, self._formulas[1].tolist()))
 
     @property
     def jacobian(self) -> sp.ImmutableMatrix:
@@ -308,7 +308,7 @@ class RuleField(VectorField):
             rates = entries([sp.Dummy(f"gamma{k}", real=True) for k in range(play.n)])
             memory = Update(self._game, self._rule).memory
             self._set(expressions=tuple(
-                map(sp.sympify, self.limit(play, rates, entries(memory)).tolist())))
+                map(expression, self.limit(play, rates, entries(memory)).tolist())))
         return self._expressions
 
     def _derive(self) -> sp.ImmutableMatrix:

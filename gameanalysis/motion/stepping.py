@@ -21,6 +21,7 @@ alone.  Constant learning rates are folded into the constants of the program.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
 import numpy as np
@@ -121,7 +122,7 @@ def started(update: CompiledUpdate, rates: Rates, x: Array) -> Array:
     return state
 
 
-class Together:
+class Together(ABC):
     """Engines that take one update of all columns at a time.
 
     ``stride`` : how many updates `leap` should take at once; 0 if none.
@@ -133,9 +134,9 @@ class Together:
         self.stride = 0 if noise is not None and noise.is_stepwise else _STRIDE
         self.pair = np.empty((2, self.rows, 0))
 
+    @abstractmethod
     def step(self, x: Array, y: Array, rates: Array) -> None:
         """y = F(x) with rates (n,)."""
-        raise NotImplementedError
 
     def prepare(self, width: int) -> None:
         """Have buffers ready for so many columns."""

@@ -20,7 +20,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from ..declaration.game import Game
+from ..declaration.game import Game, exact
 from ..errors import GameError
 from ..learning.play import Entries, Play, entries
 from ..learning.updates import RuleField, Update
@@ -96,7 +96,7 @@ class _Nodes:
         self.graph, self._reader = graph, Reader(graph, {})
 
     def number(self, value: sp.Expr) -> Scalar:
-        return Scalar(self.graph, self._reader.read(sp.sympify(value)))
+        return Scalar(self.graph, self._reader.read(exact(value, "a number in a rule")))
 
     def gradient(self, entry: Scalar, variables: Iterable[Scalar]) -> list[Scalar]:
         nodes = self.graph.gradient(entry.index, [v.index for v in variables])
