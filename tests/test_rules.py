@@ -594,7 +594,7 @@ def test_jacobians_at_rest_are_those_of_the_update(rule):
         compiled = compile_update(rule.on(game))
         n, memory = len(point), [0] * compiled.n_memory
         try:
-            got = compiled.rest_jacobian([True] * n)(*point, 0.1)
+            got = compiled.at_rest([True] * n)[0](*point, 0.1)
         except GameError as error:
             # Cancellation that is seen in values only.
             assert "looks at the game at another point" in str(error)

@@ -169,10 +169,6 @@ class CompiledUpdate:
                                           graph.mul(step, slope))
                                 for k, slope in enumerate(slopes)]), Program(graph, moved))
 
-    def rest_jacobian(self, vanishing: Sequence[bool]) -> Program:
-        """The first program of `at_rest`."""
-        return self.at_rest(vanishing)[0]
-
     @property
     def _is_small(self) -> bool:
         """Whether the linear systems of a rule are written out."""

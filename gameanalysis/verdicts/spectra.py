@@ -159,6 +159,18 @@ class MatrixAt:
         n = self.size
         return [evidence.values[k:k + n] for k in range(0, n * n, n)]
 
+    def is_zero(self) -> Truth:
+        """Whether all entries are zero."""
+        for evidence in self.levels():
+            signs = [evidence.sign(v) for v in evidence.values]
+            if any(signs) or None not in signs:
+                return Truth.of(not any(signs))
+        return Truth.UNDECIDED
+
+    def has_no_zero(self) -> bool:
+        """Whether it is proved that no entry is zero."""
+        return any(all(map(evidence.sign, evidence.values)) for evidence in self.levels())
+
     @property
     def is_defined(self) -> bool:
         """Whether the matrix is proved to be defined at the point."""

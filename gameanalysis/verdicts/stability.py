@@ -338,21 +338,13 @@ class _AtRest:
         if self.moved is not None:
             every, flow = _vanishes(self.moved, location)
         elif self.field is not None and self.field.value_program is not None:
-            flow = _is_zero(MatrixAt(self.field.value_program, location))
+            flow = MatrixAt(self.field.value_program, location).is_zero()
         if every is Truth.YES or not self.update.has_program:
             return every, every, flow
-        here = _is_zero(MatrixAt(
+        here = MatrixAt(
             self.update.displacement_program, location,
-            [Fraction(0)] * self.update.n_memory + [gamma] * self.update.n))
+            [Fraction(0)] * self.update.n_memory + [gamma] * self.update.n).is_zero()
         return every & here, here, flow
-
-
-def _is_zero(vector: MatrixAt) -> Truth:
-    for evidence in vector.levels():
-        signs = [evidence.sign(v) for v in evidence.values]
-        if any(signs) or None not in signs:
-            return Truth.of(not any(signs))
-    return Truth.UNDECIDED
 
 
 def _vanishes(moved: Program, location: Location) -> tuple[Truth, Truth]:

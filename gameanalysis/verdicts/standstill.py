@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from ..declaration.game import Number
 from ..dynamics import simultaneous_gradient
 from ..errors import GameError
-from ..exact.minors import interval_sign
 from ..learning.updates import Update
 from ..numerics.certify import certify
 from ..numerics.enclosure import Zero
@@ -28,7 +27,6 @@ from ..numerics.undecided import Reason, Undecided
 from ..programs.compiled import compile_field
 from ..programs.intervals import FloatIntervals, NoEnclosure
 from ..programs.moves import CompiledUpdate, compile_update
-from ..programs.precise import PreciseIntervals
 from ..programs.program import Program
 from ..tables import text_table
 from ..truth import Truth
@@ -171,7 +169,7 @@ def fixed_points(update: Update, box: Any, *, step_size: Number = Fraction(1, 10
     found, undecided = [], list(certificate.undecided)
     for zero in certificate.zeros:
         location = CertifiedLocation(zero, program, lambda: ())
-        if not _none_vanish(below, location):
+        if not MatrixAt(below, location).has_no_zero():
             undecided.append(Undecided(zero.region.low[:compiled.n], zero.region.high[:compiled.n],
                                        Reason.UNDEFINED))
             continue
@@ -200,7 +198,8 @@ def _kind(update: Update, compiled: CompiledUpdate, omega: Program, zero: Zero,
           location: CertifiedLocation, critical: list[Any], gamma: Fraction
           ) -> tuple[Truth, str]:
     """Whether omega = 0 at a fixed point, and the label."""
-    if _differs(omega, location, compiled.n):
+    zero_there = MatrixAt(omega, location).is_zero()        # the memory among its inputs is idle
+    if zero_there is Truth.NO:
         return Truth.NO, "spurious"
     promised = update.rule.rest == "simultaneous" or update.game.is_zero_sum
     for point in critical:
@@ -208,39 +207,8 @@ def _kind(update: Update, compiled: CompiledUpdate, omega: Program, zero: Zero,
         low, high = np.array([*around.tolist(), *_memory(compiled, around, gamma)]).T
         if promised and zero.region.contains(low, high):
             return Truth.YES, point.label       # the rule stands still there, and only there
-    if _vanishes(omega, location, compiled.n):
+    if zero_there is Truth.YES:
         near = [p.label for p in critical if (np.abs(p.x - location.x[:compiled.n])
                                               <= p.radius + location.radius).all()]
         return Truth.YES, near[0] if near else "critical"
     return Truth.UNDECIDED, "undecided"
-
-
-def _vanishes(program: Program, location: CertifiedLocation, n: int) -> bool:
-    """Whether omega is exactly zero at a point that is known exactly."""
-    numbers = location.exact_numbers()
-    if numbers is None:
-        return False
-    try:
-        return not any(map(numbers.sign, program.evaluate(numbers.inputs[:n], numbers)))
-    except ArithmeticError:
-        return False
-
-
-def _none_vanish(program: Program, location: CertifiedLocation) -> bool:
-    """Whether no output is zero at a point, proved."""
-    for digits in (20, 50):
-        arithmetic = PreciseIntervals(digits + 10)
-        inputs = [arithmetic.interval(*e) for e in location.enclosure(digits)]
-        if all(map(interval_sign, program.evaluate(inputs, arithmetic))) and arithmetic.defined:
-            return True
-    return False
-
-
-def _differs(program: Program, location: CertifiedLocation, n: int) -> bool:
-    """Whether omega is proved not to be zero at a point."""
-    for digits in (20, 50):
-        arithmetic = PreciseIntervals(digits + 10)
-        inputs = [arithmetic.interval(*e) for e in location.enclosure(digits)[:n]]
-        if any(map(interval_sign, program.evaluate(inputs, arithmetic))):
-            return True
-    return False
