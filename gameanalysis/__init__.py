@@ -17,7 +17,7 @@ from __future__ import annotations
 
 __version__ = "0.1.0"
 
-from . import catalog, guarantees, parsing, rules
+from . import catalog, guarantees, parsing, rules, theorems
 from .declaration.game import Game, Player, zero_sum
 from .dynamics import GameField, VectorField, simultaneous_gradient, stackelberg_gradient
 from .errors import BoxError, GameError, ParseError, ShapeError, UnsupportedFunction
@@ -34,11 +34,14 @@ from .numerics.certify import Certificate, certify
 from .numerics.critical import Candidates, find_critical_points
 from .numerics.undecided import Reason, Undecided
 from .programs.compiled import CompiledField, CompiledGame, compile_field, compile_game
+from .statements.falsify import falsify
+from .theorems import check
 from .truth import Truth
 from .verdicts.analysis import Analysis
 from .verdicts.analyze import analyze, classify
 from .verdicts.basins import Basins, basins
 from .verdicts.classify import CriticalPoint
+from .verdicts.local import LocalGame, PolynomialFamily
 from .verdicts.stability import RuleAtPoint, StabilityTable, stability_table
 from .verdicts.standstill import FixedPoint, FixedPoints, fixed_points
 from .verdicts.steps import StepRange, Steps
@@ -46,13 +49,22 @@ from .verdicts.steps import StepRange, Steps
 __all__ = [
     "Analysis", "Basins", "BoxError", "Candidates", "Certificate", "CompiledField",
     "CompiledGame", "CriticalPoint", "FixedPoint", "FixedPoints", "Game", "GameError",
-    "GameField", "Outcome", "ParseError", "Player", "Reason", "Rule", "RuleAtPoint",
-    "RuleField", "ShapeError", "StabilityTable", "StepRange", "Steps", "Trajectory",
-    "Truth", "Undecided", "UnsupportedFunction", "Update", "VectorField", "analyze",
-    "basins", "catalog", "certify", "classify", "compile_field", "compile_game",
-    "find_critical_points", "fixed_points", "flow", "follower_jacobian", "game_gradient",
-    "game_jacobian", "guarantees", "hessian_block", "implicit_derivative", "iterate",
-    "noise", "parsing", "rules", "schedules", "schur_complement", "simultaneous_gradient",
-    "stability_table", "stackelberg_gradient", "stackelberg_jacobian",
-    "stochastic_hypotheses", "total_derivative", "total_hessian", "zero_sum",
+    "GameField", "LocalGame", "Outcome", "ParseError", "Player", "PolynomialFamily",
+    "Reason", "Rule", "RuleAtPoint", "RuleField", "ShapeError", "StabilityTable",
+    "StepRange", "Steps", "Trajectory", "Truth", "Undecided", "UnsupportedFunction",
+    "Update", "VectorField", "analyze", "basins", "catalog", "certify", "check", "classify",
+    "compile_field", "compile_game", "falsify", "find_critical_points", "fixed_points",
+    "flow", "follower_jacobian", "game_gradient", "game_jacobian", "guarantees",
+    "hessian_block", "implicit_derivative", "iterate", "noise", "parsing", "rules",
+    "schedules", "schur_complement", "simultaneous_gradient", "stability_table",
+    "stackelberg_gradient", "stackelberg_jacobian", "stochastic_hypotheses", "strategies",
+    "theorems", "total_derivative", "total_hessian", "zero_sum",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # Hypothesis is loaded when its strategies are first asked for.
+    if name == "strategies":
+        from importlib import import_module
+        return import_module(".strategies", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

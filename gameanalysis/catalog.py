@@ -25,7 +25,8 @@ import sympy as sp
 from .declaration import matrix_games, separating
 from .declaration.entries import (FIEZ_2019, FIEZ_2020, FIEZ_RATLIFF_2021, LINEAR, Entry,
                                   KnownPoint, at, entry)
-from .declaration.game import Game, Number, Player, exact, zero_sum
+from .declaration.costs import Number, exact
+from .declaration.game import Game, Player, zero_sum
 from .declaration.matrix_games import (iterated_prisoners_dilemma, matching_pennies,
                                        prisoners_dilemma, rock_paper_scissors, softmax_bimatrix)
 from .declaration.separating import (bilinear, dse_not_nash, dse_unstable,

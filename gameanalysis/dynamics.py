@@ -21,7 +21,8 @@ from typing import Any
 
 import sympy as sp
 
-from .declaration.game import Game, Number, Player, checked_periods, exact
+from .declaration.costs import Number, checked_periods, exact
+from .declaration.game import Game, Player
 from .errors import GameError, UnsupportedFunction
 from .exact.derivatives import (game_gradient, game_jacobian, jacobian, ratio, regularisation,
                                 stackelberg_jacobian, total_derivative)

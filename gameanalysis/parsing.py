@@ -1,7 +1,7 @@
 r"""Formulas and game files as text: the way in for everything that is not SymPy.
 
 A formula holds numbers, the declared names, + - * / ** and parentheses, pi
-and E, the functions of `game.SMOOTH_FUNCTIONS`, and sqrt; precedence is
+and E, the functions of `costs.SMOOTH_FUNCTIONS`, and sqrt; precedence is
 Python's.  It is read by a grammar (`scanning`) and built step by bounded step
 (`formulas`); no part of it is ever executed.
 
@@ -56,7 +56,9 @@ MAX_PARTS = 8
 Names = Union[Mapping[str, Union[str, sp.Symbol]], Iterable[Union[str, sp.Symbol]]]
 Box = tuple[tuple[sp.Expr, sp.Expr], ...]
 
-_KEYS = ("name", "player", "zero_sum", "leader", "follower", "parameters", "box", "periods")
+# A counterexample is saved as a game file; what `falsify` adds is not read here.
+_KEYS = ("name", "player", "zero_sum", "leader", "follower", "parameters", "box", "periods",
+         "counterexample")
 _PLAYER_KEYS = ("actions", "cost")
 _PART = r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')"""
 _LONG_KEY = re.compile(rf"(?<![\w-]){_PART}(?:[ \t]*\.[ \t]*{_PART}){{{MAX_PARTS},}}", re.ASCII)

@@ -16,9 +16,9 @@ PACKAGE = ROOT / "gameanalysis"
 # A module imports only from the rows above, or from the left in its own row.
 ROWS = """
     base          errors truth tables
-    declaration   game scanning formulas parsing entries separating matrix_games catalog
-    exact         derivatives minors definiteness discs univariate macaulay reduction exactness
-                  numberfield algebra exponentials
+    declaration   costs game scanning formulas parsing entries separating matrix_games catalog
+    exact         jets derivatives minors definiteness discs univariate macaulay reduction
+                  exactness numberfield algebra exponentials
     waist         dynamics
     learning      play updates gradients adjustments newton rules
     programs      graph reading printing blocks precise intervals linear program scalars
@@ -26,10 +26,12 @@ ROWS = """
     numerics      undecided critical enclosure taylor certify
     motion        trajectory schedules noise stepping settling stochastic simulate orbits
                   dormand_prince runge_kutta solvers flow
-    verdicts      forms location classify analysis problem analyze planes spectra steps
-                  stability standstill basins
+    verdicts      forms location evidence classify analysis problem analyze local planes spectra
+                  steps stability standstill basins
     theory        bounds linearisation regions rates iterations step_limits pencils
                   time_scales conditions
+    families      engine strategies
+    statements    claims vocabulary equilibria falsify theorems
     pictures      canvas layers portrait tracks maps charts
     surfaces      guarantees plots
     entry         commandline output learning_arguments rule_commands simulated motion_commands
@@ -48,14 +50,15 @@ NO_GAMES = {"Game", "Player", "zero_sum"}
 # Packages that only some modules may ask for, beside those that all may.
 EVERYWHERE = {"sympy", "mpmath", "numpy", "scipy"}
 ONLY = {**dict.fromkeys(ROW["pictures"], {"matplotlib"}), "output": {"matplotlib"},
-        "motion_commands": {"tqdm"}, "analysis": {"pandas"}}
+        "motion_commands": {"tqdm"}, "analysis": {"pandas"},
+        **dict.fromkeys(ROW["families"], {"hypothesis"})}
 
 FILES = {path.stem: path for path in sorted(PACKAGE.rglob("*.py")) if path.stem != "__init__"}
 SOURCES = {name: path.read_text(encoding="utf-8") for name, path in FILES.items()}
 MODULES = list(SOURCES)
 
 # What users and every row need lies at the top; each other row has a folder of its name.
-TOP = {"parsing", "catalog", "rules", *ROW["base"], *ROW["waist"], *ROW["surfaces"], *ROW["entry"]}
+TOP = {"parsing", "catalog", "rules", "strategies", "theorems", *ROW["base"], *ROW["waist"], *ROW["surfaces"], *ROW["entry"]}
 
 
 def imports(module):

@@ -20,7 +20,7 @@ from gameanalysis.exact.minors import exact_sign
 from gameanalysis.truth import Truth
 from gameanalysis.verdicts.analyze import analyze, classify
 from gameanalysis.verdicts.classify import Classifier, CriticalPoint
-from gameanalysis.verdicts.forms import Forms, Matrices
+from gameanalysis.verdicts.forms import Forms, FormsAt, Matrices
 from gameanalysis.verdicts.location import FloatLocation, RationalLocation
 
 YES, NO, UNDECIDED = Truth.YES, Truth.NO, Truth.UNDECIDED
@@ -98,7 +98,7 @@ def test_forms_are_multiples_of_the_stackelberg_jacobian():
         total = (sp.Matrix([f]).jacobian(lead).T
                  - c.T * m.T.inv() * sp.Matrix([f]).jacobian(others).T)
         expected = total.col_join(slope).jacobian(game.variables).subs(at)
-        matrices = Matrices(Forms(game), place, _Fractions, exact_sign, False)
+        matrices = Matrices(FormsAt(Forms(game), place, _Fractions), exact_sign, False)
         d = m.subs(at).det()
         assert sp.Matrix(matrices.stackelberg_jacobian()) == d**2 * expected
         assert sp.Matrix(matrices.total_derivative()) == d * total.subs(at)

@@ -10,7 +10,7 @@ import pytest
 import sympy as sp
 
 from gameanalysis import Game, GameError, Player, UnsupportedFunction, zero_sum
-from gameanalysis.declaration.game import exact
+from gameanalysis.declaration.costs import exact
 
 x, y, z = sp.symbols("x y z", real=True)
 a, b = sp.symbols("a b", real=True)

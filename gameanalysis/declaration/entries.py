@@ -21,7 +21,8 @@ import sympy as sp
 
 from ..errors import GameError
 from ..truth import Truth
-from .game import Game, Number, exact
+from .costs import Number, exact
+from .game import Game
 
 __all__ = ["Entry", "KnownPoint", "at", "entry", "FACTS"]
 

@@ -11,140 +11,17 @@ declaration is exact, and rounding starts only where programs are evaluated.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
-from fractions import Fraction
-from numbers import Integral, Rational, Real
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Union
+from typing import Any
 
 import sympy as sp
 
-from ..errors import GameError, UnsupportedFunction
+from ..errors import GameError
 from ..tables import short
+from .costs import Number, checked_cost, checked_periods, exact, names_of, sum_to_zero
 
-__all__ = ["Player", "Game", "zero_sum", "exact"]
-
-Number = Union[int, float, Fraction, Decimal, sp.Expr]
-
-#: Functions with a derivative everywhere they are defined, by SymPy's name.
-SMOOTH_FUNCTIONS = frozenset(
-    "exp log sin cos tan cot sec csc sinh cosh tanh coth sech csch "
-    "asin acos atan acot asinh acosh atanh "
-    "erf erfc gamma loggamma digamma polygamma".split())
-
-#: Costs with fewer operations than this are expanded to see whether they sum to zero.
-_EXPANDED = 500
-
-_PLAIN = (sp.Add, sp.Mul, sp.Pow, sp.Symbol, sp.Number, sp.NumberSymbol)
-
-_NON_SMOOTH = {
-    "Abs": "sqrt(x**2 + eps) with a small rational eps",
-    "sign": "tanh(k*x) with a large k",
-    "Max": "log(exp(k*a) + exp(k*b))/k with a large k",
-    "Min": "-log(exp(-k*a) + exp(-k*b))/k with a large k",
-    "Piecewise": "one formula for each region, analysed in its own box",
-    "Heaviside": "1/(1 + exp(-k*x)) with a large k",
-    "floor": "the real variable itself",
-    "ceiling": "the real variable itself",
-    "frac": "a periodic function such as sin",
-    "Mod": "a periodic function such as sin",
-    "DiracDelta": "a narrow Gaussian exp(-k*x**2)",
-}
-
-
-def exact(value: Number, what: str = "a constant") -> sp.Expr:
-    """The exact SymPy number that a decimal, fraction or float was written as.
-
-    A float becomes the rational of its shortest decimal form (0.15 -> 3/20);
-    SymPy constants such as ``pi`` or ``sqrt(2)`` pass unchanged.
-
-    Raises `GameError` for NaN, infinities and values that are not real numbers.
-
-    >>> exact(0.15)
-    3/20
-    """
-    if isinstance(value, bool) or isinstance(value, str):
-        raise GameError(f"{what} must be a real number, not {value!r}")
-    if isinstance(value, Integral):
-        return sp.Integer(int(value))
-    if isinstance(value, Rational):
-        return sp.Rational(value.numerator, value.denominator)
-    if isinstance(value, Decimal):
-        if not value.is_finite():
-            raise GameError(f"{what} is {value}, which is not a finite number")
-        return sp.Rational(str(value))
-    if isinstance(value, Real):
-        number = float(value)
-        if not math.isfinite(number):
-            raise GameError(f"{what} is {number}, which is not a finite number")
-        return sp.Rational(repr(number))
-    if not isinstance(value, sp.Expr):
-        raise GameError(f"{what} must be a real number, not {value!r}")
-    value = _rationalise(value, what)
-    if value.free_symbols:
-        raise GameError(f"{what} must be a number, but {value} contains "
-                        f"{_names(value.free_symbols)}")
-    if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
-        raise GameError(f"{what} is {value}, which is not a finite number")
-    if value.is_extended_real is not True and value.is_real is not True:
-        if sp.im(value.evalf(30)) != 0 or not value.evalf(30).is_number:
-            raise GameError(f"{what} must be a real number, not {value}")
-    return value
-
-
-def _rationalise(expression: sp.Expr, what: str) -> sp.Expr:
-    """Replace every Float by the rational of its shortest decimal form."""
-    floats = expression.atoms(sp.Float)
-    if not floats:
-        return expression
-    return expression.xreplace({
-        f: exact(float(f), f"{what}: the constant {f}") if f._prec <= 53
-        else sp.Rational(str(f)) for f in floats})
-
-
-def checked_periods(periods: Mapping[sp.Symbol, Number] | None,
-                    variables: Sequence[sp.Symbol], expressions: Sequence[sp.Expr],
-                    each: str) -> Mapping[sp.Symbol, sp.Expr]:
-    """Periods as exact numbers, read-only; ``each`` names an expression in messages.
-
-    Raises `GameError` for a period of no variable, one that is not positive, or one
-    that some expression is not seen to have.
-    """
-    checked = {}
-    for symbol, value in (periods or {}).items():
-        if symbol not in variables:
-            raise GameError(f"a period is given for {symbol}, which is not one of "
-                            f"{_names(variables)}")
-        period = exact(value, f"the period of {symbol}")
-        if not period > 0:
-            raise GameError(f"the period of {symbol} must be positive, not {period}")
-        for number, expression in enumerate(expressions, 1):
-            if not _has_period(expression, symbol, period):
-                raise GameError(f"{each} {number} does not have the period {period} in {symbol}")
-        checked[symbol] = period
-    return MappingProxyType(checked)
-
-
-def _has_period(expression: sp.Expr, symbol: sp.Symbol, period: sp.Expr) -> bool:
-    """Whether an expression is seen to have a period: by SymPy's own evaluation, or,
-    where it is small and a sample does not refute it, after simplification."""
-    shifted = expression.xreplace({symbol: symbol + period})
-    if shifted == expression:
-        return True
-    difference = shifted - expression
-    sample = {s: sp.Rational(k + 2, 7 * k + 9)
-              for k, s in enumerate(sorted(expression.free_symbols, key=str))}
-    value = difference.subs(sample).evalf(20)
-    if value.is_Float and abs(value) > sp.Float("1e-9") * (1 + abs(
-            expression.subs(sample).evalf(20))):
-        return False
-    return sp.count_ops(difference) < _EXPANDED and sp.simplify(difference) == 0
-
-
-def _names(symbols: Iterable[sp.Basic]) -> str:
-    return ", ".join(sorted(str(s) for s in symbols))
+__all__ = ["Player", "Game", "zero_sum"]
 
 
 def _check_symbol(symbol: Any, role: str) -> sp.Symbol:
@@ -187,7 +64,7 @@ class Player:
     Player(x**2 + x*y, actions=(x,))
     """
 
-    __slots__ = ("_cost", "_actions")
+    __slots__ = ("_cost", "_actions", "_symbols")
 
     def __init__(self, cost: Number, actions: sp.Symbol | Iterable[sp.Symbol]) -> None:
         if isinstance(actions, (str, sp.Basic)) or not isinstance(actions, Iterable):
@@ -196,8 +73,8 @@ class Player:
         if not self._actions:
             raise GameError("a player needs at least one action")
         if len(set(self._actions)) < len(self._actions):
-            raise GameError(f"an action is listed twice: {_names(self._actions)}")
-        self._cost = _check_cost(cost)
+            raise GameError(f"an action is listed twice: {names_of(self._actions)}")
+        self._cost, self._symbols = checked_cost(cost)
 
     @property
     def cost(self) -> sp.Expr:
@@ -222,45 +99,6 @@ class Player:
 
     def __repr__(self) -> str:
         return f"Player({self._cost}, actions={self._actions})"
-
-
-def _check_cost(cost: Number) -> sp.Expr:
-    if isinstance(cost, (sp.MatrixBase, sp.MatrixExpr)) or (
-            isinstance(cost, sp.Basic) and getattr(cost, "is_Matrix", False)):
-        raise GameError("a cost must be a scalar, not a matrix; "
-                        "for a quadratic form use (x.T*A*x)[0, 0]")
-    if isinstance(cost, sp.logic.boolalg.Boolean) and not isinstance(cost, sp.Expr):
-        raise GameError(f"a cost must be a real scalar, not the condition {cost}")
-    if not isinstance(cost, sp.Expr):
-        return exact(cost, "a cost")
-    cost = _rationalise(cost, "a cost")
-    if cost.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
-        raise GameError(f"a cost contains NaN or infinity: {short(cost)}")
-    if cost.has(sp.I):
-        raise GameError(f"a cost must be real, but {short(cost)} is complex")
-    for node in sp.preorder_traversal(cost):
-        _check_node(node)
-    return cost
-
-
-def _check_node(node: sp.Basic) -> None:
-    name = node.func.__name__
-    if isinstance(node, _PLAIN) or name in SMOOTH_FUNCTIONS:
-        return
-    if name in _NON_SMOOTH:
-        raise UnsupportedFunction(
-            f"{name} has points without a derivative, where neither a Jacobian "
-            f"nor an equilibrium class exists; in place of {short(node)} use "
-            f"{_NON_SMOOTH[name]}")
-    if isinstance(node, (sp.Derivative, sp.Integral, sp.Sum, sp.Product)):
-        raise UnsupportedFunction(f"a cost contains an unevaluated {name}: call "
-                                  f".doit() on it first")
-    if isinstance(node, sp.core.function.AppliedUndef):
-        raise UnsupportedFunction(f"{short(node)} is a function without a formula: "
-                                  f"put its formula in its place")
-    raise UnsupportedFunction(
-        f"{name} in {short(node)} is not one of: arithmetic, powers, "
-        f"{', '.join(sorted(SMOOTH_FUNCTIONS))}")
 
 
 class Game:
@@ -305,7 +143,7 @@ class Game:
         for player in players:
             twice = owned.intersection(player.actions)
             if twice:
-                raise GameError(f"two players own the action {_names(twice)}")
+                raise GameError(f"two players own the action {names_of(twice)}")
             owned.update(player.actions)
         values = {}
         for symbol, value in (parameters or {}).items():
@@ -319,7 +157,7 @@ class Game:
                 raise GameError(f"two different symbols are called {symbol.name}; "
                                 f"declare it once and use it everywhere")
         for number, player in enumerate(players, 1):
-            unknown = player.cost.free_symbols - owned - values.keys()
+            unknown = player._symbols - owned - values.keys()
             for symbol in sorted(unknown, key=str):
                 hint = (f" (a symbol of that name is declared, with other "
                         f"assumptions: declare {symbol} once)"
@@ -392,10 +230,7 @@ class Game:
         """
         if self.n_players != 2:
             return False
-        f, g = self.valued_costs
-        if f == -g:
-            return True
-        return sp.count_ops(f) + sp.count_ops(g) < _EXPANDED and sp.expand(f + g) == 0
+        return sum_to_zero(*self.valued_costs)
 
     def substitute(self, parameters: Mapping[sp.Symbol | str, Number]) -> Game:
         """A new game with other values for some of its parameters.
@@ -407,7 +242,7 @@ class Game:
         for key, value in parameters.items():
             symbol = by_name.get(key if isinstance(key, str) else key.name)
             if symbol is None or (not isinstance(key, str) and key != symbol):
-                known = _names(by_name.values()) or "none"
+                known = names_of(by_name.values()) or "none"
                 raise GameError(f"{key} is not a parameter of this game "
                                 f"(parameters: {known})")
             values[symbol] = exact(value, f"the parameter {symbol}")

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 import sympy as sp
 
 from .entries import FIEZ_2020, FOERSTER_2018, Entry, at, entry
-from .game import Game, Number, Player, exact, zero_sum
+from .costs import Number, exact
+from .game import Game, Player, zero_sum
 
 TABLE: dict[str, Entry] = {}
 

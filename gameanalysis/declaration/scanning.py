@@ -25,7 +25,7 @@ from collections.abc import Collection
 from typing import NoReturn
 
 from ..errors import ParseError
-from .game import SMOOTH_FUNCTIONS
+from .costs import SMOOTH_FUNCTIONS
 
 __all__ = ["CONSTANTS", "FUNCTIONS", "Source", "check_name", "scan", "shown", "split_number"]
 

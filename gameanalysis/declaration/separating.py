@@ -20,7 +20,8 @@ from collections.abc import Callable
 import sympy as sp
 
 from .entries import FIEZ_2020, FIEZ_RATLIFF_2021, JIN_2020, LINEAR, Entry, KnownPoint, at, entry
-from .game import Game, Number, Player, zero_sum
+from .costs import Number
+from .game import Game, Player, zero_sum
 
 TABLE: dict[str, Entry] = {}
 

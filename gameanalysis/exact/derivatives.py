@@ -32,7 +32,8 @@ import mpmath
 import sympy as sp
 from sympy import ImmutableMatrix as Matrix
 
-from ..declaration.game import Game, Number, exact
+from ..declaration.costs import Number, exact
+from ..declaration.game import Game
 from ..errors import GameError, UnsupportedFunction
 
 __all__ = ["game_gradient", "game_jacobian", "hessian_block", "follower_jacobian",

@@ -26,7 +26,7 @@ from typing import Any
 import sympy as sp
 from sympy.polys.domains import QQ
 
-from ..declaration.game import exact
+from ..declaration.costs import exact
 
 __all__ = ["Kernels", "ReducedSystem", "TooManyTerms", "definite_sign", "reduce_system"]
 

@@ -12,7 +12,8 @@ from typing import ClassVar
 
 import sympy as sp
 
-from ..declaration.game import Game, Number
+from ..declaration.costs import Number
+from ..declaration.game import Game
 from ..dynamics import VectorField
 from ..errors import GameError
 from .gradients import SimultaneousGradient

@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 
 import sympy as sp
 
-from ..declaration.game import Game, Number
+from ..declaration.costs import Number
+from ..declaration.game import Game
 from ..dynamics import VectorField, simultaneous_gradient, stackelberg_gradient
 from ..errors import GameError
 from .play import Entries, Play, entries

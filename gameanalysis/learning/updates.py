@@ -27,7 +27,8 @@ from typing import ClassVar
 
 import sympy as sp
 
-from ..declaration.game import Game, Number, exact
+from ..declaration.costs import Number, exact
+from ..declaration.game import Game
 from ..dynamics import VectorField
 from ..errors import GameError
 from ..exact.derivatives import ratio

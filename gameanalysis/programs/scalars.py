@@ -20,7 +20,8 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from ..declaration.game import Game, exact
+from ..declaration.costs import exact
+from ..declaration.game import Game
 from ..errors import GameError
 from ..learning.play import Entries, Play, entries
 from ..learning.updates import RuleField, Update

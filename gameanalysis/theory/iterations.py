@@ -31,7 +31,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ..declaration.game import Game, Number
+from ..declaration.costs import Number
+from ..declaration.game import Game
 from ..motion.trajectory import checked_positive
 from ..truth import Truth
 from .bounds import down, gram_bounds, up

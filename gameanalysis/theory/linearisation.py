@@ -20,7 +20,8 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from ..declaration.game import Game, Number, exact
+from ..declaration.costs import Number, exact
+from ..declaration.game import Game
 from ..errors import GameError, ShapeError
 from ..exact.derivatives import ratio
 from ..exact.exponentials import ExactNumbers, PiMultiple

@@ -33,7 +33,8 @@ from typing import Any, TypeVar
 import numpy as np
 import sympy as sp
 
-from ..declaration.game import Game, Number
+from ..declaration.costs import Number
+from ..declaration.game import Game
 from ..truth import Truth
 from .bounds import down, eigenvalue_bounds, gram_bounds, symmetric_part, up
 from ..verdicts.classify import CriticalPoint

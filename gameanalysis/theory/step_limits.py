@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..declaration.game import Game, Number
+from ..declaration.costs import Number
+from ..declaration.game import Game
 from ..exact.definiteness import is_stable
 from ..exact.minors import interval_sign
 from ..motion.trajectory import checked_positive

@@ -48,7 +48,8 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from ..declaration.game import Game, exact
+from ..declaration.costs import exact
+from ..declaration.game import Game
 from ..exact.definiteness import is_stable
 from ..exact.derivatives import ratio
 from ..exact.minors import interval_sign

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..declaration.game import Game, exact
+from ..declaration.costs import exact
+from ..declaration.game import Game
 from ..errors import BoxError, GameError
 from ..exact.algebra import positive_dimensional_part, real_zeros
 from ..exact.exponentials import ExactNumbers, PiMultiple
@@ -245,9 +246,13 @@ class _Task:
         """The zero at or near a point."""
         values = [exact(v.item() if isinstance(v, np.generic) else v, "a coordinate")
                   for v in row]
+        rational = [Fraction(int(v.p), int(v.q)) for v in values if v.is_Rational]
+        if len(rational) == self.n:
+            given = RationalLocation(rational)
+            if self.classifier.is_zero(given):
+                return given            # the costs are smooth round a point with a jet
         program = self.problem.field.value_program
-        if program is not None and all(v.is_Rational for v in values):
-            rational = [Fraction(int(v.p), int(v.q)) for v in values]
+        if program is not None and len(rational) == self.n:
             numbers = ExactNumbers(rational)
             try:
                 found = program.evaluate(numbers.inputs, numbers)

@@ -11,12 +11,13 @@ its own, because the classes overlap (paper, definitions 3 and 4, section 2.2):
 With several followers D_jj f_j > 0 is asked of each follower and det M != 0 of their
 joint Jacobian.  Signs are decided in interval arithmetic at rising precision over the
 enclosure of the point and, where that fails, exactly at the rational or algebraic
-number which the point is proved to be.  What neither decides is UNDECIDED.
+number which the point is proved to be; at a rational point with rational derivatives
+they are exact from the start (`evidence`).  What nothing decides is UNDECIDED.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
 from types import MappingProxyType
@@ -27,22 +28,18 @@ from numpy.typing import NDArray
 
 from ..declaration.game import Game
 from ..errors import GameError
-from ..exact.definiteness import (inertia, is_hyperbolic, is_positive_definite, is_singular,
-                                  is_stable, spectrum_inertia)
-from ..exact.minors import interval_sign
+from ..exact.definiteness import inertia, is_hyperbolic, is_singular, is_stable, spectrum_inertia
 from ..programs.blocks import determinant_and_adjugate
 from ..programs.compiled import CompiledGame, compile_game
-from ..programs.precise import NoEnclosure, PreciseIntervals
 from ..truth import Truth
-from .forms import Forms, Matrices
-from .location import Location
+from .evidence import (Evidence, Order, all_zero, follower_definite, of_scaled, own_definite,
+                       total_definite)
+from .forms import Matrices
+from .location import Location, RationalLocation
 
 __all__ = ["CriticalPoint", "Classifier"]
 
 Array = NDArray[np.float64]
-
-#: Digits of the interval arithmetic tried in turn, before and after exact numbers.
-_DIGITS, _MORE_DIGITS = (20, 50), (120,)
 
 CENTRE = "a centre: eigenvalues of J on the imaginary axis, away from zero"
 SINGULAR = "the Jacobian of the field is singular here"
@@ -168,59 +165,8 @@ def _plain(value: complex) -> Any:
             else float(value))
 
 
-class _Evidence:
-    """One order of play at one point: the matrices at rising precision."""
-
-    def __init__(self, forms: Forms, order: Sequence[int], location: Location,
-                 response_free: bool) -> None:
-        self.forms, self.order, self.location = forms, order, location
-        self.response_free = response_free
-        self._levels: list[Matrices] = []
-        self._source = self._make()
-
-    def _make(self) -> Iterator[Matrices]:
-        yield from self._over_intervals(_DIGITS)
-        exact = self.location.exact_numbers()
-        if exact is not None:
-            inputs = [exact.inputs[k] for k in self.order]
-            yield Matrices(self.forms, inputs, lambda: exact, exact.sign, self.response_free)
-        yield from self._over_intervals(_MORE_DIGITS)
-
-    def _over_intervals(self, digits: Sequence[int]) -> Iterator[Matrices]:
-        for count in digits:
-            ends = self.location.enclosure(count)
-            arithmetic = PreciseIntervals(count + 10)
-            inputs = [arithmetic.interval(*ends[k]) for k in self.order]
-            yield Matrices(self.forms, inputs, partial(PreciseIntervals, count + 10),
-                           interval_sign, self.response_free)
-
-    def decide(self, question: Callable[[Matrices], Any]) -> Any:
-        """The first answer that is neither None nor UNDECIDED; None if there is none."""
-        if not self.location.certified:
-            return None
-        k = 0
-        while True:
-            if k == len(self._levels):
-                matrices = next(self._source, None)
-                if matrices is None:
-                    return None
-                self._levels.append(matrices)
-            try:
-                answer = question(self._levels[k])
-            except (ArithmeticError, NoEnclosure):
-                answer = None
-            if answer is not None and answer is not Truth.UNDECIDED:
-                return answer
-            k += 1
-
-    def truth(self, question: Callable[[Matrices], Truth]) -> Truth:
-        """`decide` for a question whose answer is a Truth."""
-        answer = self.decide(question)
-        return Truth.UNDECIDED if answer is None else answer
-
-
 class Classifier:
-    """Classifies points of one game; programs are built once.
+    """Classifies points of one game; programs are built once, and only where they are needed.
 
     ``of`` is the field whose zeros the points are: "simultaneous" or "stackelberg".
     """
@@ -235,19 +181,27 @@ class Classifier:
         return compile_game(self.game)
 
     @cached_property
-    def orders(self) -> list[tuple[Forms, list[int]]]:
-        """Forms and the order of the variables, for each player leading."""
-        out = []
-        for leader in range(self.game.n_players):
-            game = self.game.reordered(leader) if leader else self.game
-            order = [self.game.variables.index(v) for v in game.variables]
-            out.append((Forms(game), order))
-        return out
+    def orders(self) -> list[Order]:
+        """The order of play for each player leading; the declared one first."""
+        return [Order(self.game, leader) for leader in range(self.game.n_players)]
+
+    def is_zero(self, location: RationalLocation) -> bool:
+        """Whether the field is seen to be exactly zero at a rational point, by its jet.
+
+        False also where the costs have no rational jet there, or omega_S is not defined.
+        """
+        if location.jet(self.game) is None:
+            return False
+        declared = Evidence(self.orders[0], location, False)
+        if self.of == "simultaneous":
+            return declared.truth(lambda m: all_zero(m.omega, m.sign)) is Truth.YES
+        return declared.truth(lambda m: all_zero(
+            [*m.omega[m.n1:], *m.total_derivative()], m.sign) if m.sign(m.d) else Truth.NO
+            ) is Truth.YES
 
     def classify(self, location: Location) -> CriticalPoint:
         """All facts about one point."""
-        evidence = [_Evidence(forms, order, location, self.zero_sum)
-                    for forms, order in self.orders]
+        evidence = [Evidence(order, location, self.zero_sum) for order in self.orders]
         declared = evidence[0]
         jacobian = self._field_jacobian()
         nash = self._nash_critical(declared)
@@ -260,7 +214,7 @@ class Classifier:
             x=np.array(location.x, dtype=float), radius=location.radius,
             certified=location.certified,
             exact=location.exact if location.certified else None,
-            differential_nash=_both(nash, lambda: declared.truth(_own_definite)),
+            differential_nash=_both(nash, lambda: declared.truth(own_definite)),
             differential_stackelberg_by_leader=tuple(
                 _both(critical, partial(_is_leading, each))
                 for critical, each in zip(leading, evidence)),
@@ -271,13 +225,13 @@ class Classifier:
                     lambda m: is_stable(m.stackelberg_jacobian(), m.sign)))},
             hyperbolic=declared.truth(lambda m: is_hyperbolic(jacobian(m), m.sign)),
             degenerate=singular | singular_response,
-            inertia=counts, eigenvalues=self._eigenvalues(location.x), of=self.of,
+            inertia=counts, eigenvalues=self._eigenvalues(location.x, declared), of=self.of,
             notes=_notes(location, singular, singular_response, counts, declared))
 
     @cached_property
     def is_response_singular_everywhere(self) -> bool:
         """Whether det M is zero identically, seen from the graph of the costs."""
-        blocks = self.orders[0][0].blocks
+        blocks = self.orders[0].forms.blocks
         n1 = blocks.n1
         determinant, _ = determinant_and_adjugate(
             blocks.graph, [row[n1:] for row in blocks.jacobian[n1:]])
@@ -285,8 +239,7 @@ class Classifier:
 
     def is_response_singular(self, location: Location) -> Truth:
         """Whether det M = 0 at a point, so that omega_S is not defined there."""
-        forms, order = self.orders[0]
-        evidence = _Evidence(forms, order, location, self.zero_sum)
+        evidence = Evidence(self.orders[0], location, self.zero_sum)
         return evidence.truth(lambda m: is_singular(m.response, m.sign))
 
     def _field_jacobian(self) -> Callable[[Matrices], Any]:
@@ -294,14 +247,14 @@ class Classifier:
             return lambda m: m.jacobian
         return lambda m: m.stackelberg_jacobian()
 
-    def _nash_critical(self, declared: _Evidence) -> Truth:
+    def _nash_critical(self, declared: Evidence) -> Truth:
         """Whether omega = 0."""
         if declared.location.certified and (self.of == "simultaneous" or self.zero_sum):
             return Truth.YES
         # The followers' gradients vanish at a zero of omega_S.
-        return declared.truth(lambda m: _all_zero(m.omega[:m.forms.n1], m.sign))
+        return declared.truth(lambda m: all_zero(m.omega[:m.n1], m.sign))
 
-    def _leader_critical(self, evidence: _Evidence, leader: int) -> Truth:
+    def _leader_critical(self, evidence: Evidence, leader: int) -> Truth:
         """Whether the leader's total derivative and the followers' gradients are zero."""
         if not evidence.location.certified:
             return Truth.UNDECIDED
@@ -310,10 +263,9 @@ class Classifier:
             return regular
         if self.of == "simultaneous":
             # omega = 0, so only the followers' answer can give the leader a slope.
-            return _both(regular, lambda: evidence.truth(lambda m: _all_zero(m.pull(), m.sign)))
-        n1 = evidence.forms.n1
+            return _both(regular, lambda: evidence.truth(lambda m: all_zero(m.pull(), m.sign)))
         return _both(regular, lambda: evidence.truth(
-            lambda m: _all_zero(m.omega[n1:] + m.total_derivative(), m.sign)))
+            lambda m: all_zero(m.omega[m.n1:] + m.total_derivative(), m.sign)))
 
     def _inertia_questions(self) -> dict[str, Callable[[Matrices], Any]]:
         questions: dict[str, Callable[[Matrices], Any]] = {
@@ -322,20 +274,14 @@ class Classifier:
                               if m.sign(m.d) else None)}
         for i in range(self.game.n_players):
             questions[_own_name(i)] = partial(_own_inertia, i)
-        questions["Schur complement"] = lambda m: _of_scaled(
+        questions["Schur complement"] = lambda m: of_scaled(
             m.schur_complement(), m.sign, spectrum_inertia)
-        questions["total Hessian"] = lambda m: _of_scaled(m.total_hessian(), m.sign, inertia)
+        questions["total Hessian"] = lambda m: of_scaled(m.total_hessian(), m.sign, inertia)
         return questions
 
-    def _eigenvalues(self, x: Array) -> dict[str, NDArray[Any] | None]:
-        game, n1 = self.compiled, self.game.sizes[0]
-        jacobian = game.jacobian(x)
-        undefined = np.full(jacobian.shape, np.nan)
-        try:
-            stackelberg, schur = game.stackelberg_jacobian(x), game.schur_complement(x)
-        except GameError:
-            # The follower's Hessian is singular everywhere.
-            stackelberg, schur = undefined, undefined
+    def _eigenvalues(self, x: Array, declared: Evidence) -> dict[str, NDArray[Any] | None]:
+        n1 = self.game.sizes[0]
+        jacobian, stackelberg, schur = declared.floats() or self._floats(x)
         found = {"J": _spectrum(jacobian), "J_S": _spectrum(stackelberg)}
         start = 0
         for i, size in enumerate(self.game.sizes):
@@ -345,6 +291,17 @@ class Classifier:
         found["Schur complement"] = _spectrum(schur, symmetric=self.zero_sum)
         found["total Hessian"] = _spectrum(_schur(stackelberg, n1), symmetric=True)
         return found
+
+    def _floats(self, x: Array) -> tuple[Array, Array, Array]:
+        """J, J_S and S1(J) by the compiled game, NaN where they are not defined."""
+        game = self.compiled
+        jacobian = game.jacobian(x)
+        try:
+            return jacobian, game.stackelberg_jacobian(x), game.schur_complement(x)
+        except GameError:
+            # The follower's Hessian is singular everywhere.
+            undefined = np.full(jacobian.shape, np.nan)
+            return jacobian, undefined, undefined
 
 
 def _own_name(player: int) -> str:
@@ -356,42 +313,13 @@ def _both(first: Truth, then: Callable[[], Truth]) -> Truth:
     return first if first is Truth.NO else first & then()
 
 
-def _all_zero(values: Sequence[Any], sign: Callable[[Any], int | None]) -> Truth:
-    return Truth.all(Truth.of(None if s is None else s == 0) for s in map(sign, values))
-
-
-def _is_leading(evidence: _Evidence) -> Truth:
+def _is_leading(evidence: Evidence) -> Truth:
     """The second-order conditions of a differential Stackelberg equilibrium."""
-    return evidence.truth(_follower_definite) & evidence.truth(_total_definite)
+    return evidence.truth(follower_definite) & evidence.truth(total_definite)
 
 
 def _own_inertia(player: int, m: Matrices) -> tuple[int, int, int] | None:
     return inertia(m.own_hessians()[player], m.sign)
-
-
-def _own_definite(m: Matrices) -> Truth:
-    return Truth.all(is_positive_definite(h, m.sign) for h in m.own_hessians())
-
-
-def _follower_definite(m: Matrices) -> Truth:
-    return Truth.all(is_positive_definite(h, m.sign) for h in m.own_hessians()[1:])
-
-
-def _total_definite(m: Matrices) -> Truth:
-    if m.sign(m.d) == 0:
-        return Truth.NO
-    answer = _of_scaled(m.total_hessian(), m.sign, is_positive_definite)
-    return Truth.UNDECIDED if answer is None else answer
-
-
-def _of_scaled(scaled: tuple[Any, Any], sign: Callable[[Any], int | None],
-               question: Callable[..., Any]) -> Any:
-    """A question about S, given (p S, p); None where p is or may be zero."""
-    rows, power = scaled
-    direction = sign(power)
-    if not direction:
-        return None
-    return question(rows if direction > 0 else [[-e for e in row] for row in rows], sign)
 
 
 def _spectrum(matrix: Array, symmetric: bool = False) -> NDArray[Any] | None:
@@ -413,7 +341,7 @@ def _schur(matrix: Array, n1: int) -> Array:
 
 
 def _notes(location: Location, singular: Truth, singular_response: Truth,
-           counts: Mapping[str, Any], declared: _Evidence) -> tuple[str, ...]:
+           counts: Mapping[str, Any], declared: Evidence) -> tuple[str, ...]:
     if not location.certified:
         return (UNCERTIFIED,)
     notes = []
@@ -423,7 +351,7 @@ def _notes(location: Location, singular: Truth, singular_response: Truth,
             lambda m: is_singular(m.jacobian, m.sign)) is Truth.NO:
         notes.append(CENTRE)
     if singular_response is Truth.YES:
-        zero = declared.truth(lambda m: _all_zero(
+        zero = declared.truth(lambda m: all_zero(
             [e for row in m.response for e in row], m.sign))
         notes.append(ZERO_FOLLOWER if zero is Truth.YES else SINGULAR_FOLLOWER)
     return tuple(notes)

@@ -13,21 +13,31 @@ multiplied by a power of d, whose sign is decided on its own.
 
 At a critical point of a zero-sum game D_y f1 = -F = 0, so v = 0 and no third
 derivative is needed.
+
+The derivatives themselves come from a source: programs evaluated in some arithmetic, or
+the 3-jets of the costs where these are rational.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..declaration.game import Game
+from ..exact.jets import Jet
 from ..exact.minors import adjugate, determinant, dot, scaled_schur_complement
 from ..programs.blocks import GameBlocks
 from ..programs.program import Program
 
-__all__ = ["Forms", "Matrices"]
+__all__ = ["Forms", "FormsAt", "JetAt", "Matrices"]
 
+Array = NDArray[np.float64]
 Rows = list[list[Any]]
 
 
@@ -62,22 +72,37 @@ class Forms:
         return Program(self.blocks.graph, _flat(self.blocks.h_hessian))
 
 
-class Matrices:
-    """The matrices of `Forms` at one point, in one kind of numbers.
+class Source(Protocol):
+    """The derivatives of the costs at a point, one order of play, in one kind of numbers."""
 
-    Parameters
-    ----------
-    forms : the programs.
+    sizes: tuple[int, ...]
+
+    def first(self) -> list[Any]:
+        """D f1 in all variables, then F."""
+
+    def second(self) -> Rows:
+        """J."""
+
+    def lower(self) -> Rows:
+        """The rows D D_y f1 of the Hessian of f1."""
+
+    def third(self, v: Sequence[Any]) -> Rows:
+        """The Hessian of h = v . F, v held constant."""
+
+
+class FormsAt:
+    """The programs of `Forms` at a point.
+
     inputs : the coordinates, in the order of the game of ``forms``.
     new_arithmetic : makes an arithmetic for `Program.evaluate`.
-    sign : the sign of a number, None where unknown.
-    response_free : whether D_y f1 is known to be zero at the point.
+
+    Raises ArithmeticError where a derivative is not defined in the whole enclosure.
     """
 
-    def __init__(self, forms: Forms, inputs: Sequence[Any], new_arithmetic: Callable[[], Any],
-                 sign: Callable[[Any], int | None], response_free: bool) -> None:
-        self.forms, self.inputs, self.sign = forms, list(inputs), sign
-        self.new_arithmetic, self.response_free = new_arithmetic, response_free
+    def __init__(self, forms: Forms, inputs: Sequence[Any],
+                 new_arithmetic: Callable[[], Any]) -> None:
+        self.forms, self.inputs, self.new_arithmetic = forms, list(inputs), new_arithmetic
+        self.sizes = forms.sizes
 
     def _evaluate(self, program: Program, inputs: Sequence[Any]) -> list[Any]:
         arithmetic = self.new_arithmetic()
@@ -86,24 +111,87 @@ class Matrices:
             raise ArithmeticError("a derivative is not defined in the whole enclosure")
         return values
 
+    def first(self) -> list[Any]:
+        """D f1 in all variables, then F."""
+        return self._evaluate(self.forms.first, self.inputs)
+
+    def second(self) -> Rows:
+        """J."""
+        return _rows(self._evaluate(self.forms.second, self.inputs), self.forms.n)
+
+    def lower(self) -> Rows:
+        """The rows D D_y f1 of the Hessian of f1."""
+        return _rows(self._evaluate(self.forms.lower, self.inputs), self.forms.n)
+
+    def third(self, v: Sequence[Any]) -> Rows:
+        """The Hessian of h = v . F, v held constant."""
+        return _rows(self._evaluate(self.forms.third, [*self.inputs, *v]), self.forms.n)
+
+
+class JetAt:
+    """The derivatives of a `Jet`, each times the positive ``jet.scale``, in integers."""
+
+    def __init__(self, jet: Jet) -> None:
+        self.jet, self.sizes = jet, jet.sizes
+        self.owners, self.n = jet.owners, jet.n
+
+    def first(self) -> list[int]:
+        """D f1 in all variables, then F."""
+        jet, n1 = self.jet, self.sizes[0]
+        return ([jet.slope(0, i) for i in range(self.n)]
+                + [jet.slope(self.owners[i], i) for i in range(n1, self.n)])
+
+    def second(self) -> list[list[int]]:
+        """J."""
+        return [[self.jet.hessian(p, i, j) for j in range(self.n)]
+                for i, p in enumerate(self.owners)]
+
+    def lower(self) -> list[list[int]]:
+        """The rows D D_y f1 of the Hessian of f1."""
+        return [[self.jet.hessian(0, i, j) for j in range(self.n)]
+                for i in range(self.sizes[0], self.n)]
+
+    def third(self, v: Sequence[Any]) -> Rows:
+        """The Hessian of h = v . F, v held constant."""
+        n1, third = self.sizes[0], self.jet.third
+        terms = [(k, self.owners[k], w) for k, w in enumerate(v, n1) if w]
+        return [[sum(w * third(p, k, i, j) for k, p, w in terms) for j in range(self.n)]
+                for i in range(self.n)]
+
+
+class Matrices:
+    """The matrices above at one point, in one kind of numbers.
+
+    Parameters
+    ----------
+    source : the derivatives, `FormsAt` or `JetAt`.
+    sign : the sign of a number, None where unknown.
+    response_free : whether D_y f1 is known to be zero at the point.
+    """
+
+    def __init__(self, source: Source, sign: Callable[[Any], int | None],
+                 response_free: bool) -> None:
+        self.source, self.sign, self.response_free = source, sign, response_free
+        self.sizes, self.n, self.n1 = source.sizes, sum(source.sizes), source.sizes[0]
+
     @cached_property
     def _first(self) -> list[Any]:
-        return self._evaluate(self.forms.first, self.inputs)
+        return self.source.first()
 
     @cached_property
     def jacobian(self) -> Rows:
         """J."""
-        return _rows(self._evaluate(self.forms.second, self.inputs), self.forms.n)
+        return self.source.second()
 
     @property
     def omega(self) -> list[Any]:
         """The game's gradient."""
-        return self._first[:self.forms.n1] + self._first[self.forms.n:]
+        return self._first[:self.n1] + self._first[self.n:]
 
     def own_hessians(self) -> list[Rows]:
         """D_ii f_i for each player in order of play."""
         out, start = [], 0
-        for size in self.forms.sizes:
+        for size in self.sizes:
             own = range(start, start + size)
             out.append([[self.jacobian[i][j] for j in own] for i in own])
             start += size
@@ -112,13 +200,12 @@ class Matrices:
     @cached_property
     def response(self) -> Rows:
         """M, the followers' joint Jacobian."""
-        n1 = self.forms.n1
-        return [row[n1:] for row in self.jacobian[n1:]]
+        return [row[self.n1:] for row in self.jacobian[self.n1:]]
 
     @cached_property
     def cross(self) -> Rows:
         """C = D_1 F."""
-        return [row[:self.forms.n1] for row in self.jacobian[self.forms.n1:]]
+        return [row[:self.n1] for row in self.jacobian[self.n1:]]
 
     @cached_property
     def d(self) -> Any:
@@ -131,7 +218,7 @@ class Matrices:
 
     @cached_property
     def _v(self) -> list[Any]:
-        leader_cost = self._first[self.forms.n1:self.forms.n]
+        leader_cost = self._first[self.n1:self.n]
         return [dot(column, leader_cost) for column in zip(*self._adjugate)]
 
     def pull(self) -> list[Any]:
@@ -142,7 +229,7 @@ class Matrices:
 
     def total_derivative(self) -> list[Any]:
         """d D f1."""
-        own = self._first[:self.forms.n1]
+        own = self._first[:self.n1]
         if self.response_free:
             return own
         return [self.d * g - pull for g, pull in zip(own, self.pull())]
@@ -150,12 +237,12 @@ class Matrices:
     @cached_property
     def _leader_rows(self) -> tuple[Rows, Any]:
         """(power * leader's rows of J_S, power), power = d or d^2."""
-        n, n1, d = self.forms.n, self.forms.n1, self.d
+        n, n1, d = self.n, self.n1, self.d
         direct = self.jacobian[:n1]
-        lower = _rows(self._evaluate(self.forms.lower, self.inputs), n)
+        lower = self.source.lower()
         power = d
         if not self.response_free:
-            h = _rows(self._evaluate(self.forms.third, self.inputs + self._v), n)
+            h = self.source.third(self._v)
             direct = [[d * f - g for f, g in zip(*pair)] for pair in zip(direct, h[:n1])]
             lower = [[d * f - g for f, g in zip(*pair)] for pair in zip(lower, h[n1:])]
             power = d * d
@@ -171,19 +258,44 @@ class Matrices:
         rows, power = self._leader_rows
         if self.response_free:
             rows, power = [[self.d * e for e in row] for row in rows], self.d * power
-        return rows + [[power * e for e in row] for row in self.jacobian[self.forms.n1:]]
+        return rows + [[power * e for e in row] for row in self.jacobian[self.n1:]]
 
     def total_hessian(self) -> tuple[Rows, Any]:
         """(p S1(J_S), p) with p a product of powers of d."""
         rows, power = self._leader_rows
-        n1 = self.forms.n1
+        n1 = self.n1
         slopes = [[dot(row, column) for row in self._adjugate] for column in zip(*self.cross)]
         return ([[self.d * row[j] - dot(row[n1:], slopes[j]) for j in range(n1)]
                  for row in rows], self.d * power)
 
     def schur_complement(self) -> tuple[Rows, Any]:
         """(d S1(J), d)."""
-        return scaled_schur_complement(self.jacobian, self.forms.n1)
+        return scaled_schur_complement(self.jacobian, self.n1)
+
+    def floats(self, scale: int) -> tuple[Array, Array, Array]:
+        """J, J_S and S1(J) as floats, for exact entries that are ``scale`` times too large.
+
+        NaN where they are not defined.
+        """
+        jacobian = _rounded(self.jacobian, scale)
+        if not self.sign(self.d):
+            return (jacobian, np.full(jacobian.shape, np.nan),
+                    np.full((self.n1, self.n1), np.nan))
+        schur, power = self.schur_complement()
+        return (jacobian, _rounded(self.stackelberg_jacobian(), self.d * self.d * scale),
+                _rounded(schur, power * scale))
+
+
+def _rounded(rows: Rows, scale: int) -> Array:
+    """Exact numbers over one denominator, as the nearest floats."""
+    return np.array([[_ratio(Fraction(e), scale) for e in row] for row in rows])
+
+
+def _ratio(value: Fraction, scale: int) -> float:
+    try:
+        return float(value / scale)
+    except OverflowError:
+        return math.copysign(math.inf, value * scale)
 
 
 def _flat(rows: Sequence[Sequence[Any]]) -> list[Any]:

@@ -17,14 +17,16 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from ..declaration.game import Game
 from ..exact.exactness import nearest_exact
 from ..exact.exponentials import ExactNumbers, PiMultiple
+from ..exact.jets import Jet, taylor
 from ..exact.numberfield import AlgebraicPoint
 from ..numerics.enclosure import Zero, float_ends
 from ..programs.program import Program
 
-__all__ = ["Location", "CertifiedLocation", "AlgebraicLocation", "FloatLocation",
-           "RationalLocation"]
+__all__ = ["Location", "CertifiedLocation", "AlgebraicLocation", "ExactLocation",
+           "FloatLocation", "RationalLocation"]
 
 Array = NDArray[np.float64]
 Ends = Sequence[tuple[Fraction, Fraction]]
@@ -84,6 +86,14 @@ class RationalLocation(Location):
         self.values = tuple(values)
         self.x = np.array([float(v) for v in self.values])
         self.radius = _distance(self.x, self.enclosure(0))
+        self._jet: tuple[Game, Jet | None] | None = None
+
+    def jet(self, game: Game) -> Jet | None:
+        """The 3-jet of the costs of a game here, None where it is not rational."""
+        if self._jet is None or self._jet[0] is not game:
+            found = taylor(game.valued_costs, game.variables, self.values)
+            self._jet = game, None if found is None else Jet.of(game.sizes, found)
+        return self._jet[1]
 
     def enclosure(self, digits: int) -> Ends:
         """The coordinates themselves."""
@@ -97,6 +107,40 @@ class RationalLocation(Location):
     def exact(self) -> tuple[sp.Expr, ...]:
         """The coordinates as SymPy rationals."""
         return tuple(sp.Rational(v.numerator, v.denominator) for v in self.values)
+
+
+class ExactLocation(Location):
+    """A point of exact numbers that are not all rational."""
+
+    def __init__(self, values: Sequence[sp.Expr]) -> None:
+        self._values = tuple(values)
+        self.x = np.array([float(v) for v in values])
+        self.radius = float(np.spacing(np.abs(self.x)).max())
+
+    def enclosure(self, digits: int) -> Ends:
+        """Ends from SymPy's evaluation to more digits."""
+        out = []
+        for value in self._values:
+            near = Fraction(str(value.evalf(digits + 10)))
+            reach = (abs(near) + 1) / 10 ** (digits + 5)
+            out.append((near - reach, near + reach))
+        return out
+
+    def exact_numbers(self) -> ExactNumbers | None:
+        """Arithmetic with rational numbers and multiples of pi, None for others."""
+        numbers: list[Fraction | PiMultiple] = []
+        for value in self._values:
+            turns = value if value.is_Rational else sp.cancel(value / sp.pi)
+            if not turns.is_Rational:
+                return None
+            fraction = Fraction(int(turns.p), int(turns.q))
+            numbers.append(fraction if value.is_Rational else PiMultiple(fraction))
+        return ExactNumbers(numbers)
+
+    @property
+    def exact(self) -> tuple[sp.Expr, ...] | None:
+        """The numbers themselves."""
+        return self._values
 
 
 class AlgebraicLocation(Location):

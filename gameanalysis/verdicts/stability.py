@@ -25,7 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from ..declaration.game import Game, Number, exact
+from ..declaration.costs import Number, exact
+from ..declaration.game import Game
 from ..errors import GameError
 from ..exact.minors import exact_sign
 from ..learning.updates import Rule, trial_of

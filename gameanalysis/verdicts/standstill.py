@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..declaration.game import Number
+from ..declaration.costs import Number
 from ..dynamics import simultaneous_gradient
 from ..errors import GameError
 from ..learning.updates import Update

@@ -1,0 +1,1 @@
+"""Statements: definitions, theorems and conjectures as objects that can be checked."""

@@ -1,0 +1,68 @@
+r"""The conditions that statements are made of, each decided exactly where the jet is rational.
+
+x1 leads, x2 follows; J = [[A, B], [C, D]] is the Jacobian of w = (D1 f1, D2 f2), J_S that of
+w_S = (D f1, D2 f2), with tau the followers' rows are multiplied by tau, a value that the
+`LocalGame` carries (1 by default), and S1(M) is the Schur complement with respect to the
+followers' block.
+"""
+
+from __future__ import annotations
+
+from ..exact.definiteness import is_positive_definite
+from ..truth import Truth
+from ..verdicts.evidence import of_scaled, total_definite
+from ..verdicts.forms import Matrices
+from ..verdicts.local import LocalGame
+from .claims import Condition
+
+__all__ = [
+    "CRITICAL", "FOLLOWER_DEFINITE", "LEADER_DEFINITE", "NASH", "ON_CURVE", "REGULAR_FOLLOWER",
+    "SCHUR_POSITIVE", "STABLE", "STACKELBERG", "STACKELBERG_CRITICAL", "STACKELBERG_HYPERBOLIC",
+    "STACKELBERG_STABLE", "TOTAL_HESSIAN_POSITIVE", "TWO_PLAYERS", "ZERO_SUM", "positive_value"]
+
+
+def _schur_positive(m: Matrices) -> Truth:
+    answer = of_scaled(m.schur_complement(), m.sign, is_positive_definite)
+    return Truth.UNDECIDED if answer is None else answer
+
+
+def positive_value(name: str) -> Condition:
+    """The condition that a value is positive; it is 1 where the game carries none."""
+    return Condition(f"{name} > 0", rf"\{name} > 0",
+                     lambda local: Truth.of(local.value(name) > 0))
+
+
+def _tau(local: LocalGame) -> object:
+    return local.value("tau")
+
+
+TWO_PLAYERS = Condition("two players", r"N = 2", lambda local: Truth.of(len(local.sizes) == 2))
+ZERO_SUM = Condition("zero-sum", r"f_2 = -f_1", lambda local: local.zero_sum)
+CRITICAL = Condition("omega = 0", r"\omega(x) = 0", lambda local: local.is_critical())
+STACKELBERG_CRITICAL = Condition("omega_S = 0", r"\omega_S(x) = 0",
+                                 lambda local: local.is_critical("stackelberg"))
+ON_CURVE = Condition("D2 f2 = 0", r"D_2f_2(x) = 0", lambda local: local.on_reaction_curve)
+REGULAR_FOLLOWER = Condition("det D22 f2 != 0", r"\det D_2^2f_2(x) \neq 0",
+                             lambda local: local.regular_follower)
+LEADER_DEFINITE = Condition("D11 f1 > 0", r"D_1^2f_1(x) > 0", lambda local: local.is_positive(0))
+FOLLOWER_DEFINITE = Condition("D22 f2 > 0", r"D_2^2f_2(x) > 0",
+                              lambda local: local.is_positive(1))
+NASH = Condition("differential Nash", r"x \text{ is a DNE}", lambda local: local.nash)
+STACKELBERG = Condition("differential Stackelberg", r"x \text{ is a DSE}",
+                        lambda local: local.stackelberg)
+STABLE = Condition(
+    "spec J_tau in the right half-plane, omega = 0",
+    r"\operatorname{spec}J_\tau(x) \subset \mathbb C_+^\circ,\ \omega(x) = 0",
+    lambda local: local.is_stable("simultaneous", _tau(local)))
+STACKELBERG_STABLE = Condition(
+    "spec J_S_tau in the right half-plane, omega_S = 0",
+    r"\operatorname{spec}J_{S_\tau}(x) \subset \mathbb C_+^\circ,\ \omega_S(x) = 0",
+    lambda local: local.is_stable("stackelberg", _tau(local)))
+STACKELBERG_HYPERBOLIC = Condition(
+    "no eigenvalue of J_S_tau on the imaginary axis",
+    r"\operatorname{spec}J_{S_\tau}(x) \cap i\mathbb R = \emptyset",
+    lambda local: local.is_hyperbolic("stackelberg", _tau(local)))
+SCHUR_POSITIVE = Condition("S1(J) > 0", r"S_1(J(x)) > 0",
+                           lambda local: local.truth(_schur_positive))
+TOTAL_HESSIAN_POSITIVE = Condition("S1(J_S) > 0", r"S_1(J_S(x)) > 0",
+                                   lambda local: local.truth(total_definite))
