@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Union
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from ..errors import GameError, UnsupportedFunction
 from ..tables import short
@@ -186,7 +187,9 @@ def _nodes(expression: sp.Expr) -> set[sp.Basic]:
 
 def _check_node(node: sp.Basic) -> None:
     name = node.func.__name__
-    if isinstance(node, _PLAIN) or name in SMOOTH_FUNCTIONS:
+    # A function without a formula may have any name, that of a known one included.
+    known = name in SMOOTH_FUNCTIONS and not isinstance(node, AppliedUndef)
+    if isinstance(node, _PLAIN) or known:
         return
     if name in _NON_SMOOTH:
         raise UnsupportedFunction(
@@ -196,7 +199,7 @@ def _check_node(node: sp.Basic) -> None:
     if isinstance(node, (sp.Derivative, sp.Integral, sp.Sum, sp.Product)):
         raise UnsupportedFunction(f"a cost contains an unevaluated {name}: call "
                                   f".doit() on it first")
-    if isinstance(node, sp.core.function.AppliedUndef):
+    if isinstance(node, AppliedUndef):
         raise UnsupportedFunction(f"{short(node)} is a function without a formula: "
                                   f"put its formula in its place")
     raise UnsupportedFunction(
@@ -204,8 +207,18 @@ def _check_node(node: sp.Basic) -> None:
         f"{', '.join(sorted(SMOOTH_FUNCTIONS))}")
 
 
+def _coefficients(f: sp.Expr) -> dict[sp.Expr, sp.Expr]:
+    """The rational coefficient of each term of a sum."""
+    found: dict[sp.Expr, sp.Expr] = {}
+    for term in sp.Add.make_args(f):
+        c, rest = term.as_coeff_Mul(rational=True)
+        found[rest] = found[rest] + c if rest in found else c
+    return found
+
+
 def sum_to_zero(f: sp.Expr, g: sp.Expr) -> bool:
     """Whether f = -g is seen: as written, or after expansion where that is small."""
-    if f == -g:
+    above, below = map(_coefficients, (f, g))
+    if above.keys() == below.keys() and all(below[t] == -c for t, c in above.items()):
         return True
     return sp.count_ops(f) + sp.count_ops(g) < _EXPANDED and bool(sp.expand(f + g) == 0)

@@ -48,6 +48,17 @@ def _check_symbol(symbol: Any, role: str) -> sp.Symbol:
     return symbol
 
 
+def _checked_actions(actions: sp.Symbol | Iterable[sp.Symbol]) -> tuple[sp.Symbol, ...]:
+    if isinstance(actions, (str, sp.Basic)) or not isinstance(actions, Iterable):
+        actions = (actions,)
+    out = tuple(_check_symbol(a, "the action") for a in actions)
+    if not out:
+        raise GameError("a player needs at least one action")
+    if len(set(out)) < len(out):
+        raise GameError(f"an action is listed twice: {names_of(out)}")
+    return out
+
+
 class Player:
     """A cost to be minimised and the actions that its owner chooses.
 
@@ -64,22 +75,31 @@ class Player:
     Player(x**2 + x*y, actions=(x,))
     """
 
-    __slots__ = ("_cost", "_actions", "_symbols")
+    __slots__ = ("_cost", "_actions", "_symbols", "_opponent")
+    _cost: sp.Expr | None
+    _opponent: Player | None
 
     def __init__(self, cost: Number, actions: sp.Symbol | Iterable[sp.Symbol]) -> None:
-        if isinstance(actions, (str, sp.Basic)) or not isinstance(actions, Iterable):
-            actions = (actions,)
-        self._actions = tuple(_check_symbol(a, "the action") for a in actions)
-        if not self._actions:
-            raise GameError("a player needs at least one action")
-        if len(set(self._actions)) < len(self._actions):
-            raise GameError(f"an action is listed twice: {names_of(self._actions)}")
+        self._actions = _checked_actions(actions)
         self._cost, self._symbols = checked_cost(cost)
+        self._opponent = None
+
+    @classmethod
+    def _against(cls, opponent: Player, actions: sp.Symbol | Iterable[sp.Symbol]) -> Player:
+        """The player whose cost is minus the opponent's, written down when first needed."""
+        self = cls.__new__(cls)
+        self._actions, self._symbols = _checked_actions(actions), opponent._symbols
+        self._cost, self._opponent = None, opponent
+        return self
 
     @property
     def cost(self) -> sp.Expr:
         """The cost, exact."""
-        return self._cost
+        cost = self._cost
+        if cost is None:
+            assert self._opponent is not None
+            cost = self._cost = -self._opponent.cost
+        return cost
 
     @property
     def actions(self) -> tuple[sp.Symbol, ...]:
@@ -89,16 +109,16 @@ class Player:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Player):
             return NotImplemented
-        return (self._cost, self._actions) == (other._cost, other._actions)
+        return (self.cost, self._actions) == (other.cost, other._actions)
 
     def __hash__(self) -> int:
-        return hash((Player, self._cost, self._actions))
+        return hash((Player, self.cost, self._actions))
 
     def __reduce__(self) -> tuple:
-        return Player, (self._cost, self._actions)
+        return Player, (self.cost, self._actions)
 
     def __repr__(self) -> str:
-        return f"Player({self._cost}, actions={self._actions})"
+        return f"Player({self.cost}, actions={self._actions})"
 
 
 class Game:
@@ -171,7 +191,7 @@ class Game:
         object.__setattr__(self, "_valued", None)
         object.__setattr__(self, "name", str(name))
         object.__setattr__(self, "_periods", checked_periods(
-            periods, self.variables, self.costs, "the cost of player"))
+            periods, self.variables, self.costs if periods else (), "the cost of player"))
 
     def __setattr__(self, key: str, value: object) -> None:
         raise AttributeError(f"a Game is immutable: cannot set {key}; "
@@ -207,9 +227,12 @@ class Game:
         """The costs with the parameters' values in place."""
         valued = self._valued
         if valued is None:
-            valued = tuple(cost.xreplace(dict(self._parameters)) for cost in self.costs)
+            valued = tuple(map(self._with_values, self.costs))
             object.__setattr__(self, "_valued", valued)
         return valued
+
+    def _with_values(self, cost: sp.Expr) -> sp.Expr:
+        return cost.xreplace(dict(self._parameters)) if self._parameters else cost
 
     @property
     def variables(self) -> tuple[sp.Symbol, ...]:
@@ -230,7 +253,20 @@ class Game:
         """
         if self.n_players != 2:
             return False
-        return sum_to_zero(*self.valued_costs)
+        first, second = self._players
+        return (first._opponent is second or second._opponent is first
+                or sum_to_zero(*self.valued_costs))
+
+    @property
+    def zero_sum_cost(self) -> sp.Expr | None:
+        """f, with the parameters' values, of a game declared by `zero_sum`; else None.
+
+        A game whose costs were written down as f and -f has None here, too.
+        """
+        first, second, *more = self._players
+        if more or second._opponent is not first:
+            return None
+        return self._with_values(first.cost)
 
     def substitute(self, parameters: Mapping[sp.Symbol | str, Number]) -> Game:
         """A new game with other values for some of its parameters.
@@ -282,6 +318,10 @@ class Game:
                 frozenset(self._periods.items()))
 
     def __reduce__(self) -> tuple:
+        first, second, *more = self._players
+        if not more and second._opponent is first:
+            return zero_sum, (first.cost, first.actions, second.actions, dict(self._parameters),
+                              self.name, dict(self._periods))
         return _rebuild, (self._players, dict(self._parameters), self.name,
                           dict(self._periods))
 
@@ -331,5 +371,5 @@ def zero_sum(f: Number, leader: sp.Symbol | Iterable[sp.Symbol],
     True
     """
     player = Player(f, leader)
-    return Game(player, Player(-player.cost, follower), parameters=parameters,
+    return Game(player, Player._against(player, follower), parameters=parameters,
                 name=name, periods=periods)

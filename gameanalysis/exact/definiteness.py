@@ -44,8 +44,9 @@ from fractions import Fraction
 from mpmath import libmp
 
 from ..truth import Truth
-from .minors import (Entry, Matrix, Sign, determinant_sign, dot, exact_sign, integers,
-                     leading_minors, minor_sums, minus, plus, square, times, total_sign)
+from .minors import (Entry, Matrix, Sign, determinant_sign, dot, exact_sign,
+                     integer_minor_sums, integers, leading_minors, minor_sums, minus, pivots,
+                     plus, square, square_rows, times, total_sign)
 
 __all__ = [
     "is_singular", "is_positive_definite", "inertia", "is_stable", "is_hyperbolic",
@@ -117,7 +118,10 @@ def is_positive_definite(matrix: Matrix, sign: Sign = exact_sign) -> Truth:
     <Truth.YES>
     """
     sign = total_sign(sign)
-    rows = _symmetric(integers(square(matrix))[0], sign)
+    rows, whole = square_rows(matrix)
+    if whole:
+        return Truth.YES if min(pivots(_symmetric(rows, sign)), default=1) > 0 else Truth.NO
+    rows = _symmetric(integers(rows)[0], sign)
     if any(sign(row[i]) in (0, -1) for i, row in enumerate(rows)):
         return Truth.NO
     signs = [sign(x) for x in leading_minors(rows)]
@@ -322,7 +326,10 @@ def is_stable(matrix: Matrix, sign: Sign = exact_sign) -> Truth:
     <Truth.YES>
     """
     sign = total_sign(sign)
-    rows = integers(square(matrix))[0]
+    rows, whole = square_rows(matrix)
+    if whole:
+        return Truth.of(_is_hurwitz(integer_minor_sums(rows)))
+    rows = integers(rows)[0]
     sums = minor_sums(rows)
     verdict = is_hurwitz(sums, sign)
     if verdict is Truth.UNDECIDED:
@@ -340,11 +347,20 @@ def is_hurwitz(sums: list[Entry], sign: Sign) -> Truth:
     return lienard_chipart(verdict, [sign(x) for x in hurwitz_minors(sums)])
 
 
+def _is_hurwitz(sums: list[int]) -> bool:
+    """`is_hurwitz` for integers: all D_k > 0, and before that all e_k > 0, which is cheaper."""
+    return min(sums) > 0 and (len(sums) < 4 or min(pivots(_hurwitz(sums))) > 0)
+
+
 def hurwitz_minors(sums: list[Entry]) -> list[Entry]:
     """D_1, ..., D_(n-1): leading minors of the matrix H_ij = e_(2j-i)."""
+    return leading_minors(_hurwitz(sums))
+
+
+def _hurwitz(sums: list[Entry]) -> list[list[Entry]]:
     n = len(sums) - 1
-    return leading_minors([[sums[2 * j - i + 1] if 0 <= 2 * j - i + 1 <= n else 0
-                            for j in range(n - 1)] for i in range(n - 1)])
+    return [[sums[2 * j - i + 1] if 0 <= 2 * j - i + 1 <= n else 0 for j in range(n - 1)]
+            for i in range(n - 1)]
 
 
 def lienard_chipart(coefficients: Truth, signs: list[int | None]) -> Truth:

@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Union
 
 import sympy as sp
@@ -38,15 +39,22 @@ ORDER = 3
 
 _F = Fraction
 #: f(c), f'(c), f''(c)/2, f'''(c)/6 of elementary functions at the c that are given.
-_SERIES: dict[str, tuple[int, tuple[Fraction | int, ...]]] = {
-    "exp": (0, (1, 1, _F(1, 2), _F(1, 6))),
-    "log": (1, (0, 1, _F(-1, 2), _F(1, 3))),
-    "sin": (0, (0, 1, 0, _F(-1, 6))), "cos": (0, (1, 0, _F(-1, 2), 0)),
-    "tan": (0, (0, 1, 0, _F(1, 3))), "sec": (0, (1, 0, _F(1, 2), 0)),
-    "sinh": (0, (0, 1, 0, _F(1, 6))), "cosh": (0, (1, 0, _F(1, 2), 0)),
-    "tanh": (0, (0, 1, 0, _F(-1, 3))), "sech": (0, (1, 0, _F(-1, 2), 0)),
-    "asin": (0, (0, 1, 0, _F(1, 6))), "atan": (0, (0, 1, 0, _F(-1, 3))),
-    "asinh": (0, (0, 1, 0, _F(-1, 6))), "atanh": (0, (0, 1, 0, _F(1, 3)))}
+#: By class, not by name: a user's own function may be called "sin".
+_SERIES: dict[Any, tuple[int, tuple[Any, ...]]] = {
+    getattr(sp, _name): _series for _name, _series in {
+        "exp": (0, (1, 1, _F(1, 2), _F(1, 6))),
+        "log": (1, (0, 1, _F(-1, 2), _F(1, 3))),
+        "sin": (0, (0, 1, 0, _F(-1, 6))), "cos": (0, (1, 0, _F(-1, 2), 0)),
+        "tan": (0, (0, 1, 0, _F(1, 3))), "sec": (0, (1, 0, _F(1, 2), 0)),
+        "sinh": (0, (0, 1, 0, _F(1, 6))), "cosh": (0, (1, 0, _F(1, 2), 0)),
+        "tanh": (0, (0, 1, 0, _F(-1, 3))), "sech": (0, (1, 0, _F(-1, 2), 0)),
+        "asin": (0, (0, 1, 0, _F(1, 6))), "atan": (0, (0, 1, 0, _F(-1, 3))),
+        "asinh": (0, (0, 1, 0, _F(-1, 6))), "atanh": (0, (0, 1, 0, _F(1, 3)))}.items()}
+
+#: Powers of a variable up to this one are written out as words.
+_WRITTEN_OUT = 64
+#: Powers of numbers with more bits than this are not computed.
+_LARGEST = 100_000
 
 
 class _NoJet(Exception):
@@ -73,10 +81,25 @@ class Jet:
 
     @classmethod
     def of(cls, sizes: Sequence[int], costs: Sequence[Polynomial]) -> Jet:
-        """The jet of costs given as polynomials with rational coefficients."""
-        scale = math.lcm(*(c.denominator for cost in costs for c in cost.values()))
-        return cls(sizes, [{m: int(c * scale) for m, c in cost.items() if len(m) <= ORDER}
-                           for cost in costs], scale)
+        """The jet of costs given as polynomials with rational coefficients.
+
+        One cost f stands for the zero-sum game (f, -f).
+        """
+        jets: list[dict[Monomial, Any]] = [
+            {m: c for m, c in cost.items() if len(m) <= ORDER} for cost in costs]
+        scale = math.lcm(*{c.denominator for jet in jets for c in jet.values()})
+        if scale > 1:
+            jets = [{m: int(c * scale) for m, c in jet.items()} for jet in jets]
+        if len(jets) == 1:
+            jets.append({m: -c for m, c in jets[0].items()})
+        return cls(sizes, jets, scale)
+
+    @classmethod
+    def at(cls, game: Game, point: Sequence[int | Fraction]) -> Jet | None:
+        """The jet of a game at a rational point; None where `taylor` finds none."""
+        f = game.zero_sum_cost
+        found = taylor(game.valued_costs if f is None else [f], game.variables, point)
+        return None if found is None else cls.of(game.sizes, found)
 
     @property
     def n(self) -> int:
@@ -98,6 +121,13 @@ class Jet:
             return 2 * self.costs[player].get((i, i), 0)
         return self.costs[player].get((i, j) if i < j else (j, i), 0)
 
+    def hessian_row(self, player: int, i: int) -> list[int]:
+        """scale D_i D f of a player."""
+        entry = self.costs[player].get
+        row = [entry(pair, 0) for pair in _pairs(self.n)[i]]
+        row[i] *= 2
+        return row
+
     def third(self, player: int, i: int, j: int, k: int) -> int:
         """scale D_i D_j D_k f of a player."""
         i, j, k = sorted((i, j, k))
@@ -111,6 +141,12 @@ class Jet:
         costs = [{tuple(sorted(place[i] for i in m)): c for m, c in self.costs[p].items()}
                  for p in players]
         return Jet(sizes, costs, self.scale)
+
+
+@lru_cache(maxsize=None)
+def _pairs(n: int) -> list[list[Monomial]]:
+    """The monomial e_i e_j in row i and column j."""
+    return [[(i, j) if i < j else (j, i) for j in range(n)] for i in range(n)]
 
 
 # -- from expressions -------------------------------------------------------------------
@@ -140,9 +176,11 @@ class _Reader:
     def __init__(self, variables: Sequence[sp.Symbol], point: Sequence[int | Fraction],
                  order: int) -> None:
         self.index = {v: i for i, v in enumerate(variables)}
-        self.point, self.order = list(point), order
+        self.point = [v.numerator if v.denominator == 1 else v for v in point]
+        self.order = order
         self.moved = any(self.point)
         self.known: dict[sp.Basic, Polynomial] = {}
+        self.words: dict[sp.Basic, Monomial] = {v: (i,) for v, i in self.index.items()}
 
     def read(self, node: sp.Expr) -> Polynomial:
         found = self.known.get(node)
@@ -151,10 +189,9 @@ class _Reader:
         return found
 
     def _read(self, node: sp.Expr) -> Polynomial:
-        terms = node.args if node.is_Add else (node,)
         written: Polynomial = {}
         rest: list[Polynomial] = []
-        for term in terms:
+        for term in node.args if node.is_Add else (node,):
             monomial = self._monomial(term)
             if monomial is None:
                 rest.append(self._series(term))
@@ -171,27 +208,27 @@ class _Reader:
 
     def _monomial(self, term: sp.Expr) -> tuple[Monomial, int | Fraction] | None:
         """A number times powers of variables, or None."""
-        if term in self.index:
-            return (self.index[term],), 1
-        if term.is_Rational:
-            return (), _rational(term)
-        word: list[int] = []
+        word: Monomial = ()
         c: int | Fraction = 1
         for factor in term.args if term.is_Mul else (term,):
-            i = self.index.get(factor)
-            if i is not None:
-                word.append(i)
+            part = self.words.get(factor)
+            if part is not None:
+                word += part
             elif factor.is_Rational:
-                c = _rational(factor)
-            elif factor.is_Pow and factor.args[1].is_Integer and factor.args[1].p > 0:
-                i = self.index.get(factor.args[0])
-                if i is None:
-                    return None
-                word += [i] * factor.args[1].p
+                c *= _rational(factor)
             else:
-                return None
-        word.sort()
-        return tuple(word), c
+                part = self._variable_to_a_power(factor)
+                if part is None:
+                    return None
+                self.words[factor] = part
+                word += part
+        return tuple(sorted(word)), c
+
+    def _variable_to_a_power(self, factor: sp.Expr) -> Monomial | None:
+        if not factor.is_Pow or not factor.args[1].is_Integer:
+            return None
+        i, p = self.index.get(factor.args[0]), int(factor.args[1])
+        return None if i is None or not 0 < p <= _WRITTEN_OUT else (i,) * p
 
     def _series(self, node: sp.Expr) -> Polynomial:
         if node.is_Mul:
@@ -199,13 +236,10 @@ class _Reader:
             for factor in node.args[1:]:
                 out = multiplied(out, self.read(factor), self.order)
             return out
-        if node.is_Pow:
-            base, exponent = node.args
-            if exponent.is_Rational:
-                return self._power(self.read(base), _rational(exponent))
-            raise _NoJet
-        if node.func.__name__ in _SERIES:
-            at, values = _SERIES[node.func.__name__]
+        if node.is_Pow and node.args[1].is_Rational:
+            return self._power(self.read(node.args[0]), _rational(node.args[1]))
+        if node.func in _SERIES:
+            at, values = _SERIES[node.func]
             inner = self.read(node.args[0])
             if inner.get((), 0) != at or self.order >= len(values):
                 raise _NoJet
@@ -214,15 +248,15 @@ class _Reader:
 
     def _power(self, base: Polynomial, q: int | Fraction) -> Polynomial:
         c = base.get((), 0)
-        if isinstance(q, int) and q >= 0:
-            out: Polynomial = {(): 1}
-            for _ in range(q):
+        if isinstance(q, int) and 0 <= q and (q <= self.order or not c):
+            out: Polynomial = {(): 1} if q <= self.order else {}
+            for _ in range(q if out else 0):
                 out = multiplied(out, base, self.order)
             return out
         if not c or c < 0 and q.denominator > 1:
             raise _NoJet
         root = _exact_root(_F(c), q.denominator)
-        if root is None:
+        if root is None or abs(q.numerator) * _bits(root) > _LARGEST:
             raise _NoJet
         values, binomial = [], _F(1)
         for k in range(self.order + 1):
@@ -244,6 +278,12 @@ class _Reader:
 
 def _rational(number: sp.Rational) -> int | Fraction:
     return int(number.p) if number.q == 1 else Fraction(int(number.p), int(number.q))
+
+
+def _bits(value: Fraction) -> int:
+    """How many bits each power adds, at most; 0 for 1 and -1."""
+    largest = max(abs(value.numerator), value.denominator)
+    return 0 if largest == 1 else largest.bit_length()
 
 
 def _exact_root(value: Fraction, k: int) -> Fraction | None:
@@ -282,23 +322,26 @@ def shifted(f: Polynomial, point: Sequence[int | Fraction], order: int) -> Polyn
     >>> shifted({(0, 0): 1}, [3], 2)
     {(): 9, (0,): 6, (0, 0): 1}
     """
-    out: Polynomial = {}
-    for m, c in f.items():
-        # Each factor z_i is point_i + e_i; words grow sorted, as m is sorted.
-        parts: Polynomial = {(): c}
-        for i in m:
-            at = point[i]
-            grown: Polynomial = {}
-            for word, d in parts.items():
-                if at:
-                    grown[word] = grown.get(word, 0) + d * at
-                if len(word) < order:
-                    longer = word + (i,)
-                    grown[longer] = grown.get(longer, 0) + d
-            parts = grown
-        for word, d in parts.items():
-            out[word] = out.get(word, 0) + d
-    return {m: c for m, c in out.items() if c}
+    for i, at in enumerate(point):
+        if not at:
+            continue
+        grown: Polynomial = {}
+        expansions: dict[int, list[int | Fraction]] = {}
+        for word, c in f.items():
+            p = word.count(i)
+            if not p:
+                grown[word] = grown.get(word, 0) + c
+                continue
+            # The variables before z_i have been shifted: their degree is final.
+            start = word.index(i)
+            head, tail = word[:start], word[start + p:]
+            if p not in expansions:
+                expansions[p] = [math.comb(p, k) * at ** (p - k) for k in range(p + 1)]
+            for k, times in enumerate(expansions[p][:max(0, order + 1 - start)]):
+                longer = head + (i,) * k + tail
+                grown[longer] = grown.get(longer, 0) + c * times
+        f = grown
+    return {m: c for m, c in f.items() if c and len(m) <= order}
 
 
 # -- back to formulas -------------------------------------------------------------------------

@@ -10,21 +10,28 @@ Up to 6 x 6 minors are expanded by rows (Laplace) with each minor computed once:
 n 2^(n-1) products, none with the same entry twice, which keeps intervals tight.
 Larger matrices take Berkowitz's O(n^4) products.
 
+Matrices of Python's integers, which are the most frequent, take the two ways that
+divide, exactly: Bareiss's elimination, whose pivots are the leading principal minors,
+and Newton's identities k e_k = sum_i (-1)^(i-1) e_(k-i) trace(M^i).
+
 An entry needs ``+``, ``-``, ``*`` with its like and with int.  A ``sign`` maps
 an entry to +1, 0, -1 or, when it cannot tell, None.
 
-Reference: S. J. Berkowitz, On computing the determinant in small parallel time
-using a small number of processors, Inf. Proc. Letters 18 (1984).
+References: S. J. Berkowitz, On computing the determinant in small parallel time
+using a small number of processors, Inf. Proc. Letters 18 (1984); E. H. Bareiss,
+Sylvester's identity and multistep integer-preserving Gaussian elimination, Math.
+Comp. 22 (1968).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from numbers import Rational
+from operator import mul
 from typing import Any
 
 from mpmath import libmp
@@ -52,6 +59,8 @@ def exact_sign(x: Entry) -> int:
     >>> exact_sign(Fraction(-1, 3))
     -1
     """
+    if type(x) is int:
+        return (x > 0) - (x < 0)
     if not isinstance(x, Rational):
         raise TypeError(f"{x!r} is not an exact rational: pass sign=interval_sign for "
                         f"mpmath intervals, or the sign function of its own type")
@@ -102,25 +111,37 @@ def _entry(x: Entry) -> Entry:
     return x
 
 
+def integral(rows: Sequence[Sequence[Entry]]) -> bool:
+    """Whether every entry is a Python int."""
+    return {int}.issuperset(map(type, chain.from_iterable(rows)))
+
+
 def square(matrix: Any) -> list[list[Entry]]:
-    """The rows of a square matrix, every entry fit for arithmetic.
+    """The rows of a square matrix, every entry fit for arithmetic; see `square_rows`."""
+    return square_rows(matrix)[0]
+
+
+def square_rows(matrix: Any) -> tuple[list[list[Entry]], bool]:
+    """The rows of a square matrix, fit for arithmetic, and whether all entries are ints.
 
     Takes rows or anything with ``tolist`` (SymPy, NumPy).  Rationals of other
     packages become Fractions, and Fractions beside intervals become intervals.
     Raises `ShapeError` for another shape and `TypeError` for floats.
     """
-    rows = [[_entry(x) for x in row] for row in
-            (matrix.tolist() if hasattr(matrix, "tolist") else matrix)]
+    rows = list(map(list, matrix.tolist() if hasattr(matrix, "tolist") else matrix))
     for row in rows:
         if len(row) != len(rows):
             raise ShapeError(f"a square matrix is needed, but one of its {len(rows)} rows "
                              f"has {len(row)} entries")
+    if integral(rows):
+        return rows, True
+    rows = [[_entry(x) for x in row] for row in rows]
     interval = next((x for row in rows for x in row if hasattr(x, "_mpi_")), None)
     if interval is not None:
         point = interval.ctx.mpf
         rows = [[point(x.numerator) / x.denominator if type(x) is Fraction else x
                  for x in row] for row in rows]
-    return rows
+    return rows, False
 
 
 def integers(rows: list[list[Entry]]) -> tuple[list[list[Entry]], int]:
@@ -129,6 +150,8 @@ def integers(rows: list[list[Entry]]) -> tuple[list[list[Entry]], int]:
     A matrix that mixes fractions with other numbers is scaled as a whole, so no
     other type ever has to multiply a Fraction.
     """
+    if integral(rows):
+        return rows, 1
     scale = math.lcm(*(x.denominator for row in rows for x in row if type(x) is Fraction))
     return [[int(x * scale) if type(x) is Fraction else times(x, scale)
              for x in row] for row in rows], scale
@@ -221,6 +244,63 @@ def _berkowitz(rows: list[list[Entry]]) -> list[list[Entry]]:
     return found
 
 
+# Matrices of integers.
+
+def integer_dot(xs: Sequence[int], ys: Sequence[int]) -> int:
+    """`dot` for integers."""
+    return sum(map(mul, xs, ys))
+
+
+def pivots(rows: Sequence[Sequence[int]]) -> Iterator[int]:
+    """The leading principal minors of an integer matrix up to the first that is zero."""
+    work = list(rows)
+    previous = 1
+    while work:
+        (pivot, *top), *below = work
+        yield pivot
+        if not pivot:
+            return
+        work = [[(pivot * x - row[0] * y) // previous for x, y in zip(row[1:], top)]
+                for row in below]
+        previous = pivot
+
+
+def _integer_determinant(rows: Sequence[Sequence[int]]) -> int:
+    """det M by Bareiss's elimination, rows exchanged where a pivot is zero."""
+    work, previous, flipped = list(rows), 1, False
+    while work:
+        at = next((k for k, row in enumerate(work) if row[0]), None)
+        if at is None:
+            return 0
+        pivot, *top = work.pop(at)
+        # Taking row k out passes it over k others.
+        flipped ^= at % 2 == 1
+        work = [[(pivot * x - row[0] * y) // previous for x, y in zip(row[1:], top)]
+                for row in work]
+        previous = pivot
+    return -previous if flipped else previous
+
+
+def integer_minor_sums(rows: list[list[int]]) -> list[int]:
+    """`minor_sums` by Newton's identities."""
+    n = len(rows)
+    turned = list(zip(*rows))
+    powers = [rows]
+    while 2 * len(powers) < n:
+        powers.append([[sum(map(mul, row, column)) for column in turned] for row in powers[-1]])
+    traces = [sum(row[i] for i, row in enumerate(power)) for power in powers]
+    across = [list(chain.from_iterable(zip(*power))) for power in powers]
+    flat = list(chain.from_iterable(powers[-1]))
+    # trace(M^a M^b) needs no further product of matrices.
+    traces += [sum(map(mul, flat, across[k - len(powers) - 1]))
+               for k in range(len(powers) + 1, n + 1)]
+    sums = [1]
+    signed = [-t if i % 2 else t for i, t in enumerate(traces)]
+    for k in range(1, n + 1):
+        sums.append(integer_dot(signed, sums[::-1]) // k)
+    return sums
+
+
 def dot(xs: Sequence[Entry], ys: Sequence[Entry]) -> Entry:
     """The sum of x_i y_i as far as both sequences reach."""
     value: Entry = 0
@@ -231,12 +311,18 @@ def dot(xs: Sequence[Entry], ys: Sequence[Entry]) -> Entry:
 
 def leading_minors(rows: list[list[Entry]]) -> list[Entry]:
     """The leading principal minors, size 1 to n."""
+    if integral(rows):
+        found = list(pivots(rows))
+        if len(found) == len(rows):
+            return found
     return [poly[0] for poly in _leading(rows, False)]
 
 
 def minor_sums(rows: list[list[Entry]]) -> list[Entry]:
     """e_0, ..., e_n: the coefficients of det(s I + M), powers descending."""
-    return _leading(rows, True)[-1][::-1] if rows else [1]
+    if not rows:
+        return [1]
+    return integer_minor_sums(rows) if integral(rows) else _leading(rows, True)[-1][::-1]
 
 
 def _unscaled(x: Entry, scale: int) -> Entry:
@@ -244,7 +330,9 @@ def _unscaled(x: Entry, scale: int) -> Entry:
 
 
 def _determinant(rows: list[list[Entry]]) -> Entry:
-    return leading_minors(rows)[-1] if rows else 1
+    if integral(rows):
+        return _integer_determinant(rows)
+    return _leading(rows, False)[-1][0]
 
 
 def _rational(rows: list[list[Entry]]) -> tuple[list[list[Entry]], int]:
@@ -264,7 +352,10 @@ def determinant(matrix: Matrix) -> Entry:
     >>> determinant([[1, 2], [3, Fraction(1, 2)]])
     Fraction(-11, 2)
     """
-    rows, scale = _rational(square(matrix))
+    rows, whole = square_rows(matrix)
+    if whole:
+        return _integer_determinant(rows)
+    rows, scale = _rational(rows)
     return _unscaled(_determinant(rows), scale ** len(rows))
 
 
@@ -288,6 +379,9 @@ def adjugate(matrix: Matrix) -> list[list[Entry]]:
     """
     rows = square(matrix)
     n = len(rows)
+    if n == 2:
+        (a, b), (c, d) = rows
+        return [[d, minus(0, b)], [minus(0, c), a]]
     cofactors = [[determinant([row[:i] + row[i + 1:] for k, row in enumerate(rows) if k != j])
                   for j in range(n)] for i in range(n)]
     return [[minus(0, x) if (i + j) % 2 else x for j, x in enumerate(row)]
@@ -311,6 +405,13 @@ def scaled_schur_complement(matrix: Matrix, n1: int) -> tuple[list[list[Entry]],
     n = len(rows)
     if not 0 <= n1 <= n:
         raise ValueError(f"n1 = {n1} is no size of a block of a {n} x {n} matrix")
+    if integral(rows):
+        below = [row[n1:] for row in rows[n1:]]
+        adjoint, d = adjugate(below), _integer_determinant(below)
+        slopes = [[integer_dot(row, column) for row in adjoint]
+                  for column in zip(*(row[:n1] for row in rows[n1:]))]
+        return [[d * row[j] - integer_dot(row[n1:], slopes[j]) if slopes else d * row[j]
+                 for j in range(n1)] for row in rows[:n1]], d
     scaled = [[determinant([[row[j], *row[n1:]] for row in (rows[i], *rows[n1:])])
                for j in range(n1)] for i in range(n1)]
     return scaled, determinant([row[n1:] for row in rows[n1:]])

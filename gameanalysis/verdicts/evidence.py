@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from ..declaration.game import Game
 from ..exact.definiteness import is_positive_definite
 from ..exact.jets import Jet
-from ..exact.minors import exact_sign, interval_sign
+from ..exact.minors import exact_sign, integral, interval_sign
 from ..programs.precise import NoEnclosure, PreciseIntervals
 from ..truth import Truth
 from .forms import Forms, FormsAt, JetAt, Matrices
@@ -43,15 +44,18 @@ class Order:
     """A game with one of its players leading; its programs are built when first needed."""
 
     def __init__(self, game: Game, leader: int = 0) -> None:
-        self.declared, self.game = game, game.reordered(leader) if leader else game
+        self.declared, sizes = game, game.sizes
+        self.players = [leader, *(p for p in range(len(sizes)) if p != leader)]
+        starts = [0, *accumulate(sizes)]
         #: where each variable of this order stands in the declared one
-        self.variables = [game.variables.index(v) for v in self.game.variables]
-        self.players = [leader, *(p for p in range(game.n_players) if p != leader)]
+        self.variables = [i for p in self.players for i in range(starts[p], starts[p + 1])]
+        self.sizes = tuple(sizes[p] for p in self.players)
 
     @cached_property
     def forms(self) -> Forms:
         """The programs of the derivatives."""
-        return Forms(self.game)
+        leader = self.players[0]
+        return Forms(self.declared.reordered(leader) if leader else self.declared)
 
     def jet_at(self, location: Location) -> Jet | None:
         """The 3-jet of the costs in this order, None where it is not rational."""
@@ -60,7 +64,7 @@ class Order:
         jet = location.jet(self.declared)
         if jet is None or not self.players[0]:
             return jet
-        return jet.reordered(self.variables, self.game.sizes, self.players)
+        return jet.reordered(self.variables, self.sizes, self.players)
 
 
 class Evidence:
@@ -141,6 +145,8 @@ class Evidence:
 
 def all_zero(values: Sequence[Any], sign: Sign) -> Truth:
     """Whether all numbers are zero."""
+    if integral([values]):
+        return Truth.of(not any(values))
     return Truth.all(Truth.of(None if s is None else s == 0) for s in map(sign, values))
 
 

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from ..declaration.game import Game
 from ..exact.jets import Jet
-from ..exact.minors import adjugate, determinant, dot, scaled_schur_complement
+from ..exact.minors import adjugate, determinant, dot, integer_dot, scaled_schur_complement
 from ..programs.blocks import GameBlocks
 from ..programs.program import Program
 
@@ -143,13 +143,11 @@ class JetAt:
 
     def second(self) -> list[list[int]]:
         """J."""
-        return [[self.jet.hessian(p, i, j) for j in range(self.n)]
-                for i, p in enumerate(self.owners)]
+        return [self.jet.hessian_row(p, i) for i, p in enumerate(self.owners)]
 
     def lower(self) -> list[list[int]]:
         """The rows D D_y f1 of the Hessian of f1."""
-        return [[self.jet.hessian(0, i, j) for j in range(self.n)]
-                for i in range(self.sizes[0], self.n)]
+        return [self.jet.hessian_row(0, i) for i in range(self.sizes[0], self.n)]
 
     def third(self, v: Sequence[Any]) -> Rows:
         """The Hessian of h = v . F, v held constant."""
@@ -173,6 +171,7 @@ class Matrices:
                  response_free: bool) -> None:
         self.source, self.sign, self.response_free = source, sign, response_free
         self.sizes, self.n, self.n1 = source.sizes, sum(source.sizes), source.sizes[0]
+        self._dot: Callable[..., Any] = integer_dot if isinstance(source, JetAt) else dot
 
     @cached_property
     def _first(self) -> list[Any]:
@@ -192,9 +191,9 @@ class Matrices:
         """D_ii f_i for each player in order of play."""
         out, start = [], 0
         for size in self.sizes:
-            own = range(start, start + size)
-            out.append([[self.jacobian[i][j] for j in own] for i in own])
-            start += size
+            stop = start + size
+            out.append([row[start:stop] for row in self.jacobian[start:stop]])
+            start = stop
         return out
 
     @cached_property
@@ -219,13 +218,13 @@ class Matrices:
     @cached_property
     def _v(self) -> list[Any]:
         leader_cost = self._first[self.n1:self.n]
-        return [dot(column, leader_cost) for column in zip(*self._adjugate)]
+        return [self._dot(column, leader_cost) for column in zip(*self._adjugate)]
 
     def pull(self) -> list[Any]:
         """C^T v^ = d (D_1 f1 - D f1): what the others' answer does to the leader's slope."""
         if self.response_free:
             return []
-        return [dot(column, self._v) for column in zip(*self.cross)]
+        return [self._dot(column, self._v) for column in zip(*self.cross)]
 
     def total_derivative(self) -> list[Any]:
         """d D f1."""
@@ -246,7 +245,7 @@ class Matrices:
             direct = [[d * f - g for f, g in zip(*pair)] for pair in zip(direct, h[:n1])]
             lower = [[d * f - g for f, g in zip(*pair)] for pair in zip(lower, h[n1:])]
             power = d * d
-        columns = list(zip(*self._adjugate))
+        columns, dot = list(zip(*self._adjugate)), self._dot
         slopes = [[dot(column, right) for column in columns] for right in zip(*lower)]
         across = list(zip(*self.cross))
         rows = [[d * direct[k][j] - dot(across[k], slopes[j]) for j in range(n)]
@@ -263,7 +262,7 @@ class Matrices:
     def total_hessian(self) -> tuple[Rows, Any]:
         """(p S1(J_S), p) with p a product of powers of d."""
         rows, power = self._leader_rows
-        n1 = self.n1
+        n1, dot = self.n1, self._dot
         slopes = [[dot(row, column) for row in self._adjugate] for column in zip(*self.cross)]
         return ([[self.d * row[j] - dot(row[n1:], slopes[j]) for j in range(n1)]
                  for row in rows], self.d * power)

@@ -18,27 +18,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from functools import cached_property
-from itertools import combinations_with_replacement
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
-from ..declaration.costs import exact
 from ..declaration.game import Game
 from ..errors import BoxError, GameError
 from ..exact.definiteness import is_hyperbolic, is_positive_definite, is_stable
-from ..exact.jets import Jet, Monomial, Polynomial, game_of_polynomials, taylor
+from ..exact.jets import Jet, Polynomial, game_of_polynomials, taylor
+from ..exact.minors import exact_sign
 from ..truth import Truth
-from .analyze import locations
-from .classify import CriticalPoint
-from .evidence import Evidence, Order, all_zero, follower_definite, own_definite, total_definite
-from .forms import Matrices
-from .location import ExactLocation, Location, RationalLocation
+from .evidence import Evidence, Order, all_zero, total_definite
+from .forms import JetAt, Matrices
+from .location import (CertifiedLocation, ExactLocation, FloatLocation, Location,
+                       RationalLocation)
+from .placing import costs_are_defined, located, rational
 
-__all__ = ["LocalGame", "PolynomialFamily", "jacobian_of"]
+__all__ = ["LocalGame", "jacobian_of"]
 
 
 class LocalGame:
@@ -66,15 +64,20 @@ class LocalGame:
     """
 
     game: Game
-    _location: Location
     _kind: type[Matrices] = Matrices
+    #: What was passed as the point, where that cannot be told from the location.
+    _given: Any = None
+    #: The field of which the location is proved to be a zero, "simultaneous" or "stackelberg".
+    _zero_of: str | None = None
+    _at: Sequence[int | Fraction]
     _deferred: tuple[Sequence[Polynomial], Sequence[Any]]
+    _mirror: LocalGame
 
     def __init__(self, game: Game, point: Any, values: Mapping[str, Any] | None = None) -> None:
         if not isinstance(game, Game):
             raise GameError(f"expected a Game, not {game!r}")
-        self.game = game
-        self._location = _located(game, point)
+        self.game, self._given = game, point
+        self.__dict__["_location"], self._zero_of = located(game, point)
         self.sizes = game.sizes
         self.values = _checked_values(values)
 
@@ -91,33 +94,48 @@ class LocalGame:
         point : rational; the origin by default.
         more : for each cost None or a function of the list of expressions e_i, which gives
             a term to add that is not a polynomial; its jet must be rational.
+
+        Raises `GameError` for another number of costs, `BoxError` for a point of another
+        length.
         """
+        if len(costs) != len(sizes) and (len(costs), len(sizes)) != (1, 2):
+            raise GameError(f"{len(sizes)} players have {len(sizes)} costs (or two players one, "
+                            f"of f and -f), not {len(costs)}")
+        n = sum(sizes)
+        if point is not None and len(point) != n:
+            raise BoxError(f"a point needs {n} coordinates, not {len(point)}")
         self = cls.__new__(cls)
         self.sizes, self.values = tuple(sizes), _checked_values(values)
-        at = [Fraction(v) for v in (point if point is not None else (0,) * sum(sizes))]
-        self._location = RationalLocation(at)
+        self._at = (0,) * n if point is None else point
         self._deferred = list(costs), list(more)
-        jets = [dict(cost) for cost in costs]
+        jets: Sequence[Polynomial] = costs
         if any(more):
-            e = sp.symbols(f"e0:{sum(sizes)}", real=True)
+            jets = [dict(cost) for cost in costs]
+            e = sp.symbols(f"e0:{n}", real=True)
             for cost, term in zip(jets, more):
-                found = taylor([sp.S.Zero if term is None else term(e)], e, [0] * len(e))
+                found = taylor([sp.S.Zero if term is None else term(e)], e, [0] * n)
                 if found is None:
                     raise GameError("a term that is added has no rational jet at the point")
                 for word, c in found[0].items():
                     cost[word] = cost.get(word, 0) + c
         if len(costs) == 1:
-            jets.append({word: -c for word, c in jets[0].items()})
             self.__dict__["zero_sum"] = Truth.YES
         self.__dict__["jet"] = Jet.of(sizes, jets)
         return self
 
     def __getattr__(self, name: str) -> Any:
-        if name != "game" or "_deferred" not in self.__dict__:
-            raise AttributeError(name)
-        costs, more = self._deferred
-        self.game = game_of_polynomials(costs, self.sizes, self.point, more)
+        if name == "game" and "_deferred" in self.__dict__:
+            costs, more = self._deferred
+            self.game = game_of_polynomials(costs, self.sizes, self.point, more)
+        elif name == "game" and "_mirror" in self.__dict__:
+            self.game = self._mirror.game.reordered(1)
+        else:
+            raise AttributeError(f"a LocalGame has no attribute {name!r}")
         return self.game
+
+    @cached_property
+    def _location(self) -> Location:
+        return RationalLocation([Fraction(v) for v in self._at])
 
     @property
     def point(self) -> tuple[sp.Expr, ...]:
@@ -129,7 +147,11 @@ class LocalGame:
         return iter((self.game, self.point))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _again, (dict(self.__dict__, _cache={}, values=dict(self.values)),)
+        if isinstance(self.__dict__.get("_location"), CertifiedLocation):
+            # It holds programs; the point is certified again.
+            return _certified_again, (self.game, self._given, dict(self.values), self._kind)
+        state = {key: self.__dict__[key] for key in _STATE if key in self.__dict__}
+        return _again, (dict(state, values=dict(self.values)),)
 
     @property
     def n(self) -> int:
@@ -140,6 +162,8 @@ class LocalGame:
         """The same game and point with other values."""
         other = LocalGame.__new__(LocalGame)
         other.__dict__.update(self.__dict__)
+        for name in ("swapped", "asked"):           # they belong to the former values
+            other.__dict__.pop(name, None)
         other.values = _checked_values({**self.values, **values})
         return other
 
@@ -148,25 +172,30 @@ class LocalGame:
 
         For other definitions of them, and for wrong ones that a test is to notice.
         """
-        shared = ("game", "jet", "zero_sum", "_deferred", "_location", "sizes", "values")
-        kept: dict[str, Any] = {key: value for key, value in self.__dict__.items()
-                                if key in shared}
         other = LocalGame.__new__(LocalGame)
-        other.__dict__.update(kept, _kind=kind)
+        other.__dict__.update({key: self.__dict__[key] for key in _STATE if key in self.__dict__},
+                              _kind=kind)
         return other
 
     def value(self, name: str, default: Any = 1) -> Fraction:
         """One of the values, a rational number."""
+        self.asked.add(name)
         return self.values.get(name, Fraction(default))
+
+    @cached_property
+    def asked(self) -> set[str]:
+        """The names of the values that have been asked for."""
+        return set()
 
     # -- evidence -----------------------------------------------------------------
 
     @cached_property
     def jet(self) -> Jet | None:
         """The 3-jet of the costs, None where it is not rational."""
-        if not isinstance(self._location, RationalLocation):
+        location = self._location
+        if not isinstance(location, RationalLocation):
             return None
-        return self._location.jet(self.game)
+        return Jet.at(self.game, location.values)
 
     @cached_property
     def zero_sum(self) -> Truth:
@@ -176,6 +205,9 @@ class LocalGame:
         """
         if len(self.sizes) != 2:
             return Truth.NO
+        # Not every game has been written down, see `of_polynomials`.
+        if "game" in self.__dict__ and self.game.zero_sum_cost is not None:
+            return Truth.YES
         if self.jet is not None:
             f, g = self.jet.costs
             if any(f.get(m, 0) + g.get(m, 0) for m in {*f, *g} if m):
@@ -184,61 +216,102 @@ class LocalGame:
 
     @cached_property
     def _evidence(self) -> Evidence:
-        order = _JetOrder(self.jet) if self.jet is not None else Order(self.game)
-        return Evidence(order, self._location, self._response_free, self._kind)
+        """For points without a rational jet."""
+        location = self._location
+        if self._zero_of is None and not costs_are_defined(self.game, location):
+            location = FloatLocation(location.x)            # of which nothing is proved
+        return Evidence(Order(self.game), location, self._response_free, self._kind)
 
     @cached_property
     def _response_free(self) -> bool:
         """Whether D_y f1 is known to be zero, because f2 = -f1 and D2 f2 = 0."""
-        if self.zero_sum is not Truth.YES or self.jet is None:
+        if self.zero_sum is not Truth.YES:
             return False
-        return not any(self.jet.slope(1, i) for i in range(self.sizes[0], self.n))
+        jet = self.jet
+        if jet is None:
+            return self._zero_of is not None
+        return not any(jet.slope(1, i) for i in range(self.sizes[0], self.n))
+
+    @cached_property
+    def matrices(self) -> Matrices | None:
+        """The matrices in integers, ``jet.scale`` times too large; None without a jet."""
+        if self.jet is None:
+            return None
+        return self._kind(JetAt(self.jet), exact_sign, self._response_free)
+
+    def decide(self, question: Callable[[Matrices], Any]) -> Any:
+        """The first answer that is not None or UNDECIDED; None if there is none."""
+        if self.matrices is None:
+            return self._evidence.decide(question)
+        try:
+            answer = question(self.matrices)
+        except ArithmeticError:
+            return None
+        return None if answer is Truth.UNDECIDED else answer
 
     def truth(self, question: Callable[[Matrices], Truth]) -> Truth:
         """Put a question to the matrices in integers or at rising precision.
 
         Entries may all be multiplied by one positive number: only signs count.
         """
-        return self._evidence.truth(question)
-
-    def decide(self, question: Callable[[Matrices], Any]) -> Any:
-        """The first answer that is not None or UNDECIDED; None if there is none."""
-        return self._evidence.decide(question)
-
-    @cached_property
-    def matrices(self) -> Matrices | None:
-        """The matrices in integers, ``jet.scale`` times too large; None without a jet."""
-        return None if self.jet is None else self._evidence.decide(lambda m: m)
+        answer = self.decide(question)
+        return Truth.UNDECIDED if answer is None else answer
 
     @cached_property
     def swapped(self) -> LocalGame:
-        """The same game at the same point with the second of two players leading."""
+        """The same game at the same point with the second of two players leading.
+
+        Raises `GameError` for more players, or at a point that is not given by its numbers.
+        """
         if len(self.sizes) != 2:
             raise GameError(f"two players can be swapped, not {len(self.sizes)}")
-        n1 = self.sizes[0]
+        n1, location = self.sizes[0], self._location
         order = [*range(n1, self.n), *range(n1)]
+        other = LocalGame.__new__(LocalGame)
+        other.sizes, other.values, other._kind = self.sizes[::-1], self.values, self._kind
+        if isinstance(location, RationalLocation):
+            other._at = [location.values[i] for i in order]
+        elif isinstance(location, ExactLocation):
+            values = self.point
+            other.__dict__["_location"] = ExactLocation([values[i] for i in order])
+        else:
+            raise GameError("players are swapped where the point is given by exact numbers")
         jet = self.jet
-        if jet is None:
-            raise GameError("players are swapped where the jet is rational")
-        costs: list[Polynomial] = [
-            {m: Fraction(c, jet.scale) for m, c in cost.items()}
-            for cost in jet.reordered(order, self.sizes[::-1], (1, 0)).costs]
-        at = [Fraction(int(v.p), int(v.q)) for v in self.point]
-        out = LocalGame.of_polynomials(costs, self.sizes[::-1], [at[i] for i in order],
-                                       values=self.values)
-        out.__dict__["zero_sum"] = self.zero_sum
-        return out
+        other.__dict__["jet"] = jet and jet.reordered(order, other.sizes, (1, 0))
+        other.__dict__["zero_sum"] = self.zero_sum
+        other._mirror, other.__dict__["swapped"] = self, self
+        return other
 
     # -- questions --------------------------------------------------------------------
 
     def is_critical(self, of: str = "simultaneous") -> Truth:
         """Whether w = 0, or w_S = 0 (NO where w_S is not defined)."""
+        if of == self._zero_of:
+            return Truth.YES
         return self._cached(("critical", of), lambda: self.truth(
-            _omega_vanishes if of == "simultaneous" else _stackelberg_vanishes))
+            self._omega_vanishes if of == "simultaneous" else self._stackelberg_vanishes))
+
+    def _omega_vanishes(self, m: Matrices) -> Truth:
+        if self._zero_of is None:
+            return all_zero(m.omega, m.sign)
+        # D2 f2 = 0, and in a zero-sum game D f1 = D1 f1.
+        return Truth.YES if self._response_free else all_zero(m.omega[:m.n1], m.sign)
+
+    def _stackelberg_vanishes(self, m: Matrices) -> Truth:
+        curve = Truth.YES if self._zero_of else all_zero(m.omega[m.n1:], m.sign)
+        if curve is Truth.NO:
+            return curve
+        regular = m.sign(m.d)
+        if regular == 0:
+            return Truth.NO
+        slope = m.pull() if self._zero_of else m.total_derivative()
+        return curve & Truth.of(None if regular is None else True) & all_zero(slope, m.sign)
 
     @property
     def on_reaction_curve(self) -> Truth:
         """Whether the followers' own gradients vanish: D2 f2 = 0."""
+        if self._zero_of is not None:
+            return Truth.YES
         return self._cached("curve", lambda: self.truth(
             lambda m: all_zero(m.omega[m.n1:], m.sign)))
 
@@ -255,24 +328,25 @@ class LocalGame:
     @property
     def nash(self) -> Truth:
         """Whether the point is a differential Nash equilibrium (Definition 3)."""
-        critical = self.is_critical()
-        return critical if critical is Truth.NO else critical & self.truth(own_definite)
+        return self._with_definite(self.is_critical(), range(len(self.sizes)))
 
     @property
     def stackelberg(self) -> Truth:
         """Whether the point is a differential Stackelberg equilibrium (Definition 4)."""
-        critical = self.is_critical("stackelberg")
-        if critical is Truth.NO:
-            return critical
-        return self._cached("stackelberg", lambda: (
-            critical & self.truth(follower_definite) & self.truth(total_definite)))
+        return self._cached("stackelberg", lambda: _both(
+            self._with_definite(self.is_critical("stackelberg"), range(1, len(self.sizes))),
+            lambda: self.truth(total_definite)))
+
+    def _with_definite(self, first: Truth, players: range) -> Truth:
+        """The first Truth and D_ii f_i > 0 of some players."""
+        for player in players:
+            first = _both(first, partial(self.is_positive, player))
+        return first
 
     def is_stable(self, of: str = "simultaneous", tau: Any = 1) -> Truth:
         """Whether the point is critical and x' = -w_tau or x' = -w_S_tau is stable there."""
-        critical = self.is_critical(of)
-        if critical is Truth.NO:
-            return critical
-        return critical & self.truth(lambda m: is_stable(jacobian_of(m, of, tau), m.sign))
+        return _both(self.is_critical(of), lambda: self.truth(
+            lambda m: is_stable(jacobian_of(m, of, tau), m.sign)))
 
     def is_hyperbolic(self, of: str = "simultaneous", tau: Any = 1) -> Truth:
         """Whether no eigenvalue of J_tau, or of J_S_tau, has real part zero."""
@@ -302,6 +376,21 @@ class LocalGame:
         answer: Truth = cache[key]
         return answer
 
+    @cached_property
+    def written_size(self) -> tuple[int, int]:
+        """The number of terms of all costs, and of the digits of all their numbers.
+
+        Of a zero-sum game given as one polynomial, of that one.
+        """
+        if "_deferred" in self.__dict__:
+            costs, more = self._deferred
+            return (sum(map(len, costs)) + sum(term is not None for term in more),
+                    sum(len(str(c)) for cost in costs for c in cost.values())
+                    + sum(len(str(v)) for v in self.point))
+        terms = [term for cost in self.game.costs for term in sp.Add.make_args(cost)]
+        numbers = [n for cost in self.game.costs for n in cost.atoms(sp.Number)]
+        return len(terms), sum(len(str(n)) for n in numbers) + sum(len(str(v)) for v in self.point)
+
     # -- shown ------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
@@ -323,10 +412,28 @@ class LocalGame:
         return f"$\\displaystyle {self.latex()}$"
 
 
+#: What a copy of a local game starts from; the rest is found again.
+_STATE = ("game", "jet", "zero_sum", "_deferred", "_mirror", "_at", "_location", "_given",
+          "_zero_of", "_kind", "sizes", "values")
+
+
 def _again(state: dict[str, Any]) -> LocalGame:
     local = LocalGame.__new__(LocalGame)
     local.__dict__.update(state, values=MappingProxyType(state["values"]))
     return local
+
+
+def _certified_again(game: Game, point: Any, values: dict[str, Any],
+                     kind: type[Matrices]) -> LocalGame:
+    return LocalGame(game, point, values).with_matrices(kind)
+
+
+def _both(first: Truth, then: Callable[[], Truth]) -> Truth:
+    """first & then(), the second not asked for where the first is NO."""
+    if first is Truth.NO:
+        return first
+    second = then()
+    return second if first is Truth.YES else first & second
 
 
 def jacobian_of(m: Matrices, of: str, tau: Any = 1) -> list[list[Any]]:
@@ -344,103 +451,10 @@ def jacobian_of(m: Matrices, of: str, tau: Any = 1) -> list[list[Any]]:
     return [[e * (top if i < m.n1 else bottom) for e in row] for i, row in enumerate(rows)]
 
 
-def _omega_vanishes(m: Matrices) -> Truth:
-    return all_zero(m.omega, m.sign)
-
-
-def _stackelberg_vanishes(m: Matrices) -> Truth:
-    curve = all_zero(m.omega[m.n1:], m.sign)
-    if curve is Truth.NO:
-        return curve
-    regular = m.sign(m.d)
-    if regular == 0:
-        return Truth.NO
-    return curve & Truth.of(None if regular is None else True) & all_zero(
-        m.total_derivative(), m.sign)
-
-
-class _JetOrder(Order):
-    """The declared order of play of a game of which only the jet is known."""
-
-    def __init__(self, jet: Jet) -> None:
-        self._jet = jet
-
-    def jet_at(self, location: Location) -> Jet | None:
-        """The jet, wherever that is."""
-        return self._jet
+_NO_VALUES: Mapping[str, Fraction] = MappingProxyType({})
 
 
 def _checked_values(values: Mapping[str, Any] | None) -> Mapping[str, Fraction]:
-    out = {}
-    for name, value in (values or {}).items():
-        number = exact(value, name)
-        if not number.is_Rational:
-            raise GameError(f"{name} must be a rational number, not {number}")
-        out[name] = Fraction(int(number.p), int(number.q))
-    return MappingProxyType(out)
-
-
-def _located(game: Game, point: Any) -> Location:
-    if isinstance(point, CriticalPoint):
-        if point.exact is not None and all(v.is_Rational for v in point.exact):
-            return _located(game, point.exact)
-        return locations(game, [point], of=point.of)[0]
-    values = [exact(v.item() if isinstance(v, np.generic) else v, "a coordinate") for v in point]
-    if len(values) != len(game.variables):
-        raise BoxError(f"a point needs {len(game.variables)} coordinates, one for each of "
-                       f"{', '.join(map(str, game.variables))}, not {len(values)}")
-    if all(v.is_Rational for v in values):
-        return RationalLocation([Fraction(int(v.p), int(v.q)) for v in values])
-    return ExactLocation(values)
-
-
-class PolynomialFamily:
-    """Games whose costs are polynomials of given degrees, held as coefficients.
-
-    Parameters
-    ----------
-    sizes : the number of actions of each player.
-    degrees : the degrees of the monomials, such as ``(2, 3, 4)``; without 1 the origin is
-        a critical point.
-    zero_sum : one polynomial f for (f, -f); otherwise one for each player.
-
-    ``monomials`` : the monomials as sorted tuples of variables' indices; a game is a row of
-    ``n_coefficients`` numbers, one polynomial after the other.
-
-    >>> family = PolynomialFamily((1, 1), degrees=(2,))
-    >>> family.monomials
-    ((0, 0), (0, 1), (1, 1))
-    >>> family.at([Fraction(-1, 2), 2, -1]).label
-    'DSE stable S-stable'
-    """
-
-    def __init__(self, sizes: Sequence[int], degrees: Sequence[int] = (2, 3, 4), *,
-                 zero_sum: bool = True) -> None:
-        self.sizes, self.zero_sum = tuple(int(s) for s in sizes), bool(zero_sum)
-        self.degrees = tuple(int(d) for d in degrees)
-        if len(self.sizes) < 2 or min(self.sizes) < 1:
-            raise GameError(f"sizes are two or more positive numbers, not {tuple(sizes)}")
-        if zero_sum and len(self.sizes) != 2:
-            raise GameError(f"a zero-sum game has two players, not {len(self.sizes)}")
-        if not self.degrees or min(self.degrees) < 0:
-            raise GameError(f"degrees are numbers >= 0, not {tuple(degrees)}")
-        self.monomials: tuple[Monomial, ...] = tuple(
-            word for d in self.degrees
-            for word in combinations_with_replacement(range(sum(self.sizes)), d))
-
-    @property
-    def n_coefficients(self) -> int:
-        """The number of coefficients of one game."""
-        return len(self.monomials) * (1 if self.zero_sum else len(self.sizes))
-
-    def at(self, coefficients: Sequence[Any], point: Sequence[int | Fraction] | None = None
-           ) -> LocalGame:
-        """One game of the family at a point: the monomials are powers of z - point."""
-        if len(coefficients) != self.n_coefficients:
-            raise GameError(f"a game of this family has {self.n_coefficients} coefficients, "
-                            f"not {len(coefficients)}")
-        m = len(self.monomials)
-        row = [c.item() if isinstance(c, np.generic) else c for c in coefficients]
-        costs = [{word: c for word, c in zip(self.monomials, row[k:k + m]) if c}
-                 for k in range(0, len(row), m)]
-        return LocalGame.of_polynomials(costs, self.sizes, point)
+    if not values:
+        return _NO_VALUES
+    return MappingProxyType({name: rational(value, name) for name, value in values.items()})

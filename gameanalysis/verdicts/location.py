@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..declaration.game import Game
 from ..exact.exactness import nearest_exact
 from ..exact.exponentials import ExactNumbers, PiMultiple
-from ..exact.jets import Jet, taylor
+from ..exact.jets import Jet
 from ..exact.numberfield import AlgebraicPoint
 from ..numerics.enclosure import Zero, float_ends
 from ..programs.program import Program
@@ -91,8 +91,7 @@ class RationalLocation(Location):
     def jet(self, game: Game) -> Jet | None:
         """The 3-jet of the costs of a game here, None where it is not rational."""
         if self._jet is None or self._jet[0] is not game:
-            found = taylor(game.valued_costs, game.variables, self.values)
-            self._jet = game, None if found is None else Jet.of(game.sizes, found)
+            self._jet = game, Jet.at(game, self.values)
         return self._jet[1]
 
     def enclosure(self, digits: int) -> Ends:

@@ -38,7 +38,7 @@ from ..truth import Truth
 from .classify import Classifier
 from .location import Location
 
-__all__ = ["MAX_VARIABLES", "Problem"]
+__all__ = ["MAX_VARIABLES", "Problem", "is_defined"]
 
 #: The complete search is for up to this many variables.
 MAX_VARIABLES = 6
@@ -118,7 +118,7 @@ class Problem:
             if not sign:
                 return False if sign == 0 else Reason.UNDEFINED
         if self.partial is not None:
-            defined = _is_defined(self.partial, location)
+            defined = is_defined(self.partial, location)
             if defined is not Truth.YES:
                 return False if defined is Truth.NO else Reason.UNDEFINED
         if self.of == "stackelberg":
@@ -160,7 +160,7 @@ def _sign_at(program: Program, location: Location) -> int | None:
         return None
 
 
-def _is_defined(program: Program, location: Location) -> Truth:
+def is_defined(program: Program, location: Location) -> Truth:
     """Whether every function of a program is defined at a point."""
     for digits in (20, 50):
         arithmetic = PreciseIntervals(digits + 10)
