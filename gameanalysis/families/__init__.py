@@ -1,0 +1,1 @@
+"""Games with a prescribed property at a point, drawn at random by Hypothesis."""
