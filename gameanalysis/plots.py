@@ -6,7 +6,8 @@
     animation           starts that move,
     basins              which point each start of a grid reaches; `compare_basins`,
     eigenvalues         spectra in the complex plane, over the stable region,
-    stability           a table of rules and critical points as a heat map.
+    stability           a table of rules and critical points as a heat map,
+    venn                how often properties of random games go together.
 
 Each draws on the Axes it is given, or on a new Figure that pyplot does not know, so that
 nothing is left open.  A layer returns its artists; the others return a `Picture`, which
@@ -20,9 +21,10 @@ from .pictures.charts import eigenvalues, stability
 from .pictures.layers import (field, nullclines, point_class, points, singular_set,
                               trajectories)
 from .pictures.maps import basins, compare_basins
+from .pictures.sets import venn
 from .pictures.tracks import animation, distance
 from .pictures.portrait import LAYERS, Portrait, phase_portrait
 
 __all__ = ["LAYERS", "MARKERS", "Picture", "Portrait", "animation", "basins", "compare_basins",
            "distance", "eigenvalues", "field", "legend", "nullclines", "phase_portrait",
-           "point_class", "points", "singular_set", "stability", "trajectories"]
+           "point_class", "points", "singular_set", "stability", "trajectories", "venn"]
