@@ -41,7 +41,8 @@ from .verdicts.analysis import Analysis
 from .verdicts.analyze import analyze, classify
 from .verdicts.basins import Basins, basins
 from .verdicts.classify import CriticalPoint
-from .verdicts.local import LocalGame, PolynomialFamily
+from .verdicts.local import LocalGame
+from .verdicts.polynomial_families import PolynomialFamily
 from .verdicts.stability import RuleAtPoint, StabilityTable, stability_table
 from .verdicts.standstill import FixedPoint, FixedPoints, fixed_points
 from .verdicts.steps import StepRange, Steps

@@ -20,16 +20,20 @@ from typing import Any
 
 from .declaration.game import Game
 from .errors import GameError
-from .statements import equilibria
+from .statements import (avoidance, convergence, equilibria, genericity, neighbours, placement,
+                         refuted)
 from .statements.claims import Claim, Condition, Finding, Ruling, Verdict, judge
-from .statements.falsify import Falsification, counterexample, falsify
+from .statements.falsification import Falsification, counterexample
+from .statements.falsify import falsify
 from .verdicts.local import LocalGame
 
 __all__ = ["Claim", "Condition", "Falsification", "Finding", "Ruling", "TABLE", "Verdict",
            "check", "counterexample", "falsify", "named", "names"]
 
 #: All claims by name, in the order of `names`.
-TABLE: Mapping[str, Claim] = MappingProxyType({**equilibria.TABLE})
+TABLE: Mapping[str, Claim] = MappingProxyType({
+    name: claim for module in (equilibria, placement, genericity, convergence, avoidance,
+                               neighbours, refuted) for name, claim in module.TABLE.items()})
 
 
 def names(*, holds: bool | None = None) -> tuple[str, ...]:
@@ -44,9 +48,10 @@ def named(name: str) -> Claim:
     Claim(name='proposition-3', title='Proposition 3', holds=True, error_probability=None)
     """
     if name not in TABLE:
-        near = get_close_matches(str(name), TABLE, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(TABLE)}"
-        raise GameError(f"there is no claim called {name!r}; {hint}")
+        near = get_close_matches(str(name), TABLE, n=3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise GameError(f"there is no claim called {name!r}{hint} "
+                        "(gameanalysis.theorems.names() lists all)")
     return TABLE[name]
 
 
@@ -90,4 +95,10 @@ def check(claim: Claim | str, game: Game | LocalGame, point: Any = None, *, seed
                         "an analysis")
     else:
         local = LocalGame(game, point, values)
-    return judge(found, local, seed=seed, every=True)
+    verdict = judge(found, local, seed=seed, every=True)
+    unknown = sorted(set(values) - local.asked)
+    if unknown and verdict.conclusion is not None:
+        known = ", ".join(sorted(local.asked)) or "no values"
+        raise GameError(f"{found.name} does not speak of {', '.join(unknown)}; it asks for "
+                        f"{known}")
+    return verdict

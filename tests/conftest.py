@@ -4,20 +4,39 @@
 
 draws new ones, and is how a new counterexample is found; it then becomes an ``@example``.
 
+    HYPOTHESIS_PROFILE=thorough python -m pytest
+
+draws new ones, a hundred times as many, also where a theorem is checked with `falsify`; run
+it on some files at a time, it takes hours.
+
 The fixtures here are those that several files need.
 """
 
 import os
+import secrets
 
 import pytest
 from hypothesis import settings
 
-from gameanalysis import analyze, catalog
+from gameanalysis import analyze, catalog, falsify
 from gameanalysis.__main__ import main
 
 settings.register_profile("default", derandomize=True, deadline=None)
 settings.register_profile("explore", derandomize=False, deadline=None)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+settings.register_profile("thorough", derandomize=False, deadline=None, max_examples=10_000)
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
+settings.load_profile(PROFILE)
+
+
+@pytest.fixture(scope="session")
+def hunt():
+    """`falsify` with so many examples times the profile's factor, and the profile's seed."""
+    factor = 100 if PROFILE == "thorough" else 1
+    seed = 0 if PROFILE == "default" else secrets.randbelow(2**31)
+
+    def hunt(claim, games=None, *, examples):
+        return falsify(claim, games, examples=examples * factor, seed=seed)
+    return hunt
 
 
 @pytest.fixture

@@ -32,7 +32,8 @@ from ..errors import GameError
 from ..truth import Truth
 from ..verdicts.local import LocalGame
 
-__all__ = ["Claim", "Condition", "Finding", "Ruling", "Verdict", "claim", "judge"]
+__all__ = ["Claim", "Condition", "Finding", "Ruling", "Verdict", "claim", "judge",
+           "needs_hypothesis"]
 
 
 class Ruling(Enum):
@@ -61,7 +62,8 @@ class Condition:
     text : the sentence, plain.  latex : the same as a formula.
     decide : from a `LocalGame` to a `Truth` or a `Finding`.
 
-    ``~c`` is its negation, ``c & d`` and ``c | d`` are Kleene's conjunction and disjunction.
+    ``~c`` is its negation, ``c & d`` and ``c | d`` are Kleene's conjunction and disjunction;
+    ``and``, ``or`` and ``not`` raise, because Python would silently drop a part.
     """
 
     text: str
@@ -72,18 +74,42 @@ class Condition:
         """The decision as a `Finding`."""
         return _finding(self.decide(local))
 
+    def __bool__(self) -> bool:
+        raise TypeError("a condition is neither true nor false: join conditions with &, | and ~")
+
     def __and__(self, other: Condition) -> Condition:
-        return Condition(f"{self.text} and {other.text}", rf"{self.latex},\ {other.latex}",
-                         lambda local: self.find(local).truth & other.find(local).truth)
+        if not isinstance(other, Condition):
+            return NotImplemented
+        return Condition(f"{_grouped(self.text)} and {_grouped(other.text)}",
+                         rf"{self.latex},\ {other.latex}",
+                         lambda local: _joined(self, other, local, lambda a, b: a & b))
 
     def __or__(self, other: Condition) -> Condition:
-        return Condition(f"{self.text} or {other.text}",
+        if not isinstance(other, Condition):
+            return NotImplemented
+        return Condition(f"{_grouped(self.text)} or {_grouped(other.text)}",
                          rf"{self.latex} \text{{ or }} {other.latex}",
-                         lambda local: self.find(local).truth | other.find(local).truth)
+                         lambda local: _joined(self, other, local, lambda a, b: a | b))
 
     def __invert__(self) -> Condition:
-        return Condition(f"not ({self.text})", rf"\neg({self.latex})",
-                         lambda local: ~self.find(local).truth)
+        def decide(local: LocalGame) -> Finding:
+            found = self.find(local)
+            return Finding(~found.truth, found.note)
+        return Condition(f"not ({self.text})", rf"\neg({self.latex})", decide)
+
+
+def _grouped(text: str) -> str:
+    """A part of a sentence, in parentheses where it is one of several parts itself."""
+    return f"({text})" if " or " in text or " and " in text else text
+
+
+def _joined(one: Condition, other: Condition, local: LocalGame,
+            connective: Callable[[Truth, Truth], Truth]) -> Finding:
+    """Both decisions as one, with the notes of the parts that have its Truth."""
+    parts = one.find(local), other.find(local)
+    truth = connective(parts[0].truth, parts[1].truth)
+    notes = [part.note for part in parts if part.note and part.truth is truth]
+    return Finding(truth, "; ".join(notes))
 
 
 def _finding(found: Truth | Finding) -> Finding:
@@ -140,7 +166,11 @@ class Claim:
         if self.make_games is None:
             raise GameError(f"{self.name} has no strategy of games: pass games=")
         from importlib import import_module
-        return self.make_games(import_module("gameanalysis.strategies"))
+        try:
+            strategies = import_module("gameanalysis.strategies")
+        except ModuleNotFoundError as error:
+            raise needs_hypothesis(error) from None
+        return self.make_games(strategies)
 
     def without(self, hypothesis: Condition | str) -> Claim:
         """The claim with one hypothesis dropped; by condition or by its text."""
@@ -181,6 +211,13 @@ class Verdict:
     hypotheses: Mapping[str, Finding]
     conclusion: Finding | None
 
+    def __bool__(self) -> bool:
+        """True where the claim holds, False where it is violated; otherwise raises ValueError."""
+        if self.ruling in (Ruling.HOLDS, Ruling.VIOLATED):
+            return self.ruling is Ruling.HOLDS
+        raise ValueError(f"{self.claim.name}: {self.ruling.value}, so neither true nor false "
+                         "here: compare .ruling instead")
+
     def require(self) -> Verdict:
         """The verdict itself; raises `GameError` unless the claim holds here."""
         if self.ruling is not Ruling.HOLDS:
@@ -209,6 +246,15 @@ class Verdict:
                 "hypotheses": {t: plain(f) for t, f in self.hypotheses.items()},
                 "conclusion": None if self.conclusion is None else {
                     "text": self.claim.conclusion.text, **plain(self.conclusion)}}
+
+
+def needs_hypothesis(error: ModuleNotFoundError) -> ModuleNotFoundError:
+    """The error to raise where a module is missing: it says how to install Hypothesis."""
+    if error.name != "hypothesis":
+        return error
+    return ModuleNotFoundError("drawing games needs Hypothesis: pip install "
+                               "'gameanalysis[falsify]', or pip install hypothesis",
+                               name="hypothesis")
 
 
 def judge(claim: Claim, local: LocalGame, *, seed: int = 0, every: bool = False) -> Verdict:

@@ -1,8 +1,8 @@
 r"""`falsify`: look for a game that refutes a claim, and shrink it to the simplest one.
 
 A claim is a `Claim` or any Python function of a game and a point.  Games are drawn from a
-strategy; the search is steered towards the boundary, where the sign of some eigenvalue that
-decides changes, by maximising
+strategy; for a fifth of them the search is steered towards the boundary, where the sign of
+an eigenvalue that decides changes, by maximising
 
     - min over M in {J, S1(J), D11 f1, D22 f2} of min |Re spec M| / |M|.
 
@@ -12,163 +12,29 @@ coefficients, no terms of higher order) as long as they refute the claim, too.
 
 from __future__ import annotations
 
+import inspect
 import multiprocessing
 import os
-import tomllib
+import pickle
+import signal
+import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import sympy as sp
+from sympy.logic.boolalg import BooleanAtom
 
-from .. import parsing
-from ..errors import GameError, ParseError
+from ..errors import GameError
 from ..truth import Truth
 from ..verdicts.local import LocalGame
-from .claims import Claim, Ruling, Verdict, judge
+from .claims import Claim, Ruling, Verdict, judge, needs_hypothesis
+from .falsification import Falsification
 
-__all__ = ["Falsification", "counterexample", "falsify"]
+__all__ = ["falsify", "ruling_of"]
 
 Predicate = Callable[[Any, Any], Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Falsification:
-    """What a search for a counterexample found.
-
-    ``claim`` : its name.  ``counterexample`` : the simplest refuting `LocalGame` found, a
-        pair (game, point), or None.  ``reason`` : how it refutes the claim.
-    ``n_examples`` : games drawn before one refuted the claim, or in all; ``n_rejected``: those
-        of them that the strategy or the claim gave up.
-    ``rulings`` : how many games ended with each `Ruling`.
-    ``spread`` : how many games had each (sizes of the players, label of the point).
-    ``seed`` : of the search; equal arguments give equal results.
-    """
-
-    claim: str
-    counterexample: LocalGame | None
-    reason: str
-    n_examples: int
-    n_rejected: int
-    rulings: Mapping[Ruling, int]
-    spread: Mapping[tuple[tuple[int, ...], str], int]
-    seed: int
-
-    @property
-    def refuted(self) -> bool:
-        """Whether a counterexample was found; if not, the claim may still be false."""
-        return self.counterexample is not None
-
-    @property
-    def rejected(self) -> float:
-        """The share of examples that were given up."""
-        return self.n_rejected / max(1, self.n_examples)
-
-    def by_size(self) -> dict[tuple[int, ...], int]:
-        """How many games there were of each size."""
-        return self._summed(0)
-
-    def by_class(self) -> dict[str, int]:
-        """How many games had each label."""
-        return self._summed(1)
-
-    def _summed(self, part: int) -> dict[Any, int]:
-        total: Counter[Any] = Counter()
-        for key, count in self.spread.items():
-            total[key[part]] += count
-        return dict(total.most_common())
-
-    def __repr__(self) -> str:
-        met = ", ".join(f"{self.rulings.get(r, 0)} {r.value}" for r in Ruling
-                        if self.rulings.get(r, 0) and r is not Ruling.VIOLATED)
-        if self.counterexample is None:
-            sizes = ", ".join(f"{'+'.join(map(str, s))}: {k}" for s, k in self.by_size().items())
-            classes = ", ".join(f"{name}: {k}" for name, k in self.by_class().items())
-            return "\n".join([
-                f"{self.claim}: survived {self.n_examples} games (seed {self.seed})",
-                f"  {met}; {self.n_rejected} given up", f"  sizes: {sizes}",
-                f"  classes: {classes}"])
-        game, point = self.counterexample
-        lines = [f"{self.claim}: refuted after {self.n_examples} games (seed {self.seed}), "
-                 f"by a game shrunk to"]
-        for number, player in enumerate(game.players, 1):
-            actions = ", ".join(map(str, player.actions))
-            lines.append(f"  player {number} ({actions}): minimise {player.cost}")
-        at = ", ".join(f"{v} = {p}" for v, p in zip(game.variables, point))
-        more = "".join(f", {k} = {v}" for k, v in self.counterexample.values.items())
-        return "\n".join([*lines, f"  at {at}{more}", f"  {self.reason}"])
-
-    def latex(self) -> str:
-        """The counterexample as LaTeX, or a sentence."""
-        if self.counterexample is None:
-            return rf"\text{{{self.claim}: survived {self.n_examples} games}}"
-        return self.counterexample.latex()
-
-    def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self.latex()}$"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        found = self.counterexample
-        return {
-            "claim": self.claim, "refuted": self.refuted, "reason": self.reason or None,
-            "counterexample": None if found is None else {
-                "costs": [str(p.cost) for p in found.game.players],
-                "actions": [[a.name for a in p.actions] for p in found.game.players],
-                "point": [str(v) for v in found.point],
-                "values": {k: str(v) for k, v in found.values.items()}},
-            "n_examples": self.n_examples, "n_rejected": self.n_rejected, "seed": self.seed,
-            "rulings": {r.value: k for r, k in self.rulings.items()},
-            "spread": [{"sizes": list(sizes), "class": label, "games": k}
-                       for (sizes, label), k in self.spread.items()]}
-
-    def to_toml(self) -> str:
-        """The counterexample as a game file, which `counterexample` reads back.
-
-        Raises `GameError` if there is none.
-        """
-        if self.counterexample is None:
-            raise GameError(f"{self.claim} survived: there is no counterexample to save")
-        game, point = self.counterexample
-        lines = []
-        for player in game.players:
-            actions = ", ".join(f'"{a.name}"' for a in player.actions)
-            lines += ["[[player]]", f"actions = [{actions}]", f'cost = "{player.cost}"', ""]
-        if game.parameters:
-            lines += ["[parameters]",
-                      *(f'{s.name} = "{v}"' for s, v in game.parameters.items()), ""]
-        at = ", ".join(f'"{v}"' for v in point)
-        values = ", ".join(f'{k} = "{v}"' for k, v in self.counterexample.values.items())
-        claim = "".join(c if c.isprintable() and c not in '"\\' else "?" for c in self.claim)
-        return "\n".join([*lines, "[counterexample]", f'claim = "{claim}"', f"point = [{at}]",
-                          f"values = {{{values}}}", f"seed = {self.seed}", ""])
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write `to_toml` to a file."""
-        text = self.to_toml()
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-
-
-def counterexample(path: str | os.PathLike[str]) -> tuple[str, LocalGame]:
-    """The claim's name and the game at its point, from a file that `Falsification.save` wrote.
-
-    The file is a game file as well, for ``gameanalysis analyze``.  Nothing in it is executed.
-    Raises `ParseError` for a file that is not one.
-    """
-    game = parsing.load(path)
-    with open(path, "rb") as file:
-        table: Any = tomllib.load(file).get("counterexample")
-    try:
-        name, at, values = table["claim"], table["point"], table["values"]
-        point = [parsing.expression(str(text), []) for text in at]
-        read = {str(k): parsing.expression(str(v), []) for k, v in values.items()}
-        return str(name), LocalGame(game, point, read)
-    except (TypeError, KeyError, AttributeError):
-        raise ParseError(f"{path}: there is no [counterexample] table with a claim, a point "
-                         f"and values") from None
 
 
 def falsify(claim: Claim | Predicate, games: Any = None, *, examples: int = 1000, seed: int = 0,
@@ -198,44 +64,73 @@ def falsify(claim: Claim | Predicate, games: Any = None, *, examples: int = 1000
     than AssertionError, with a note of the simplest game that makes it do so.
 
     >>> from gameanalysis import strategies, theorems
-    >>> claim = theorems.named("false-nash-is-stackelberg")
-    >>> falsify(claim, examples=200).counterexample.label      # doctest: +SKIP
-    'DNE stable'
+    >>> general = theorems.named("proposition-3").without("zero-sum")
+    >>> falsify(general, strategies.nash_games(zero_sum=False), examples=200).refuted
+    True
     """
+    _check_claim(claim)
     strategy = _strategy(claim, games)
-    if not callable(claim) and not isinstance(claim, Claim):
-        raise GameError(f"a claim is a Claim or a function of a game and a point, not {claim!r}")
     for what, number in (("examples", examples), ("workers", workers)):
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
             raise GameError(f"{what} is a whole number of at least 1, not {number!r}")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise GameError(f"seed is a whole number, 0 or above, not {seed!r}")
+    if save is not None and not os.path.isdir(os.path.dirname(os.fspath(save)) or os.curdir):
+        raise GameError(f"cannot save to {os.fspath(save)}: there is no such folder")
     workers = min(workers, examples)
     shares = [examples // workers + (k < examples % workers) for k in range(workers)]
-    hunts = [_Hunt(claim, strategy, share, seed + 1_000_003 * k if k else seed, progress)
-             for k, share in enumerate(shares)]
-    if workers == 1:
-        found = [hunts[0].run()]
-    else:
-        found = _forked(hunts)
+    hunts = [_Hunt(claim, strategy, share, seed, k, progress) for k, share in enumerate(shares)]
+    found = [hunts[0].run()] if workers == 1 else _forked(hunts, progress)
     out = _merged(_name(claim), seed, found)
     if save is not None and out.refuted:
-        out.save(save)
+        try:
+            out.save(save)
+        except (GameError, OSError) as error:
+            error.add_note(repr(out))       # the search is not lost
+            raise
     return out
 
 
+def _check_claim(claim: Any) -> None:
+    if isinstance(claim, Claim):
+        return
+    if not callable(claim):
+        raise GameError(f"a claim is a Claim or a function of a game and a point, not {claim!r}"
+                        + ("; gameanalysis.theorems.named gives the Claim of a name"
+                           if isinstance(claim, str) else ""))
+    try:
+        inspect.signature(claim).bind(None, None)
+    except TypeError as error:
+        raise GameError(f"a claim is called with a game and a point, and {_name(claim)} "
+                        f"cannot be: {error}") from None
+    except ValueError:                      # a function that does not tell
+        pass
+
+
 def _strategy(claim: Any, games: Any) -> Any:
-    from ..families.engine import is_strategy
+    try:
+        from ..families.engine import is_strategy
+    except ModuleNotFoundError as error:
+        raise needs_hypothesis(error) from None
     if games is None:
         if not isinstance(claim, Claim):
             raise GameError("a function needs games=: a strategy such as "
                             "gameanalysis.strategies.stackelberg_games()")
         return claim.games()
     if not is_strategy(games):
-        raise GameError(f"games is a Hypothesis strategy, not {games!r}")
+        call = "; call it" if callable(games) else ""
+        raise GameError(f"games is a Hypothesis strategy, not {games!r}{call}")
     return games
 
 
 def _name(claim: Any) -> str:
     return claim.name if isinstance(claim, Claim) else getattr(claim, "__name__", repr(claim))
+
+
+#: One example in so many is sought near the boundary.
+_STEERED = 5
+#: A simpler counterexample is sought so often, among so many games each time.
+_ROUNDS, _TRIES = 4, 200
 
 
 class _Refuted(Exception):
@@ -245,50 +140,91 @@ class _Refuted(Exception):
 class _Hunt:
     """One run of Hypothesis, and what it counts."""
 
-    def __init__(self, claim: Any, strategy: Any, examples: int, seed: int,
+    def __init__(self, claim: Any, strategy: Any, examples: int, seed: int, worker: int,
                  progress: Callable[[int], None] | None) -> None:
         self.claim, self.strategy, self.progress = claim, strategy, progress
-        self.examples, self.seed = examples, seed
+        self.examples, self.seed, self.worker = examples, seed, worker
+        self._reset()
+
+    def _reset(self) -> None:
         self.rulings: Counter[Ruling] = Counter()
         self.spread: Counter[Any] = Counter()
-        self.started = self.finished = 0
+        self.n_examples = self.n_rejected = 0
         self.failed = False
         self.found: LocalGame | None = None
         self.reason = ""
 
-    def run(self) -> _Hunt:
-        """Search; raises what a predicate raises."""
+    def run(self, quiet: bool = False) -> _Hunt:
+        """Search; raises what a predicate raises.  quiet : these games were counted before."""
+        if quiet:
+            self.progress = None
         from ..families import engine
         self.engine = engine
-        error = engine.run(self.strategy, self._test, examples=self.examples, seed=self.seed,
-                           drawn=self._drawn)
-        if error is not None and not isinstance(error, _Refuted):
+        self._reset()
+        seed, steered = self.seed + 1_000_003 * self.worker, self.examples // _STEERED
+        error, self.n_rejected = engine.run(
+            self.strategy, self._test, examples=self.examples - steered, seed=seed)
+        if error is None and steered:
+            error, _ = engine.run(self.strategy, self._test, examples=steered, seed=seed + 1,
+                                  steered=True)
+        problems = engine.hypothesis.errors
+        if isinstance(error, problems.Unsatisfiable):
+            if not self.n_examples:
+                raise GameError(f"{_name(self.claim)}: all {self.n_rejected} games were given up; "
+                                f"the strategy, or assume in the claim, rejects too much")
+        elif error is None:
+            pass
+        elif not isinstance(error, _Refuted):
+            if isinstance(error, problems.Flaky):
+                raise GameError(f"{_name(self.claim)} does not always say the same of the same "
+                                f"game: {self.found!r}") from None
             if self.found is not None:
                 error.add_note(f"raised by the claim {_name(self.claim)} for {self.found!r}")
             raise error
+        else:
+            self._simplify(seed + 2)
         return self
+
+    def _simplify(self, seed: int) -> None:
+        """Draw again, for games that refute the claim and are simpler than the one found.
+
+        Hypothesis changes a few choices at a time, and a game with a variable too many may be
+        one that it cannot get away from.
+        """
+        for k in range(_ROUNDS):
+            known, reason = self.found, self.reason
+            assert known is not None
+            bound = _size(known)
+
+            def simpler(example: Any) -> None:
+                local = _local(example)
+                if _size(local) < bound:
+                    self._test(local)
+
+            error, _ = self.engine.run(self.strategy, simpler, examples=_TRIES, seed=seed + k)
+            if not isinstance(error, _Refuted):
+                self.found, self.reason = known, reason
+                return
 
     def __getstate__(self) -> dict[str, Any]:
         kept = dict(self.__dict__)
         for name in ("claim", "strategy", "progress", "engine"):
             kept.pop(name, None)
+        if self.found is not None:          # without what was worked out about it
+            kept["found"] = self.found.with_matrices(self.found._kind)
         return kept
-
-    def _drawn(self) -> None:
-        if not self.failed:
-            self.started += 1
 
     def _test(self, example: Any) -> None:
         local = _local(example)
         try:
-            ruling, reason = self._judged(local)
+            ruling, reason = ruling_of(self.claim, local, seed=self.seed)
         except self.engine.REJECTED:
             raise
         except Exception:
             self.failed, self.found = True, local
             raise
         if not self.failed:
-            self.finished += 1
+            self.n_examples += 1
             self.rulings[ruling] += 1
             self.spread[local.sizes, local.label] += 1
             if self.progress is not None:
@@ -297,32 +233,49 @@ class _Hunt:
             self.failed, self.found, self.reason = True, local, reason
             raise _Refuted
         if not self.failed and local.matrices is not None:
-            self.engine.target(-_distance(local), label="towards the boundary")
+            try:
+                near = -_distance(local)
+            except OverflowError:           # an entry beyond 1e308
+                return
+            self.engine.target(near, label="towards the boundary")
 
-    def _judged(self, local: LocalGame) -> tuple[Ruling, str]:
-        if isinstance(self.claim, Claim):
-            verdict = judge(self.claim, local, seed=self.seed)
-            return verdict.ruling, _reason(verdict)
-        try:
-            answer = self.claim(*local)
-        except AssertionError as error:
-            text = str(error).partition("\n")[0]
-            return Ruling.VIOLATED, f"an assertion of the claim fails{': ' * bool(text)}{text}"
-        if isinstance(answer, Truth):
-            answer = {Truth.YES: True, Truth.NO: False}.get(answer)
-            if answer is None:
-                return Ruling.UNDECIDED, ""
-        elif isinstance(answer, Verdict):
-            return answer.ruling, _reason(answer)
-        if answer is not None and not isinstance(answer, (bool, np.bool_)):
-            raise GameError(f"a claim answers with a bool, a Truth, a Verdict or None, "
-                            f"not {answer!r}")
-        holds = answer is None or bool(answer)
-        return (Ruling.HOLDS if holds else Ruling.VIOLATED), "the claim says False"
+
+def ruling_of(claim: Claim | Predicate, local: LocalGame, *, seed: int = 0
+              ) -> tuple[Ruling, str]:
+    """What a claim or a predicate says of one game at its point, and why if it fails.
+
+    Raises `GameError` for an answer that is none, and what a predicate raises other than
+    AssertionError.
+
+    >>> from gameanalysis import PolynomialFamily
+    >>> local = PolynomialFamily((1, 1), degrees=(2,)).at([1, 0, -1])
+    >>> ruling_of(lambda game, point: not game.is_zero_sum, local)
+    (<Ruling.VIOLATED: 'violated'>, 'the claim says False')
+    """
+    if isinstance(claim, Claim):
+        verdict = judge(claim, local, seed=seed)
+        return verdict.ruling, _reason(verdict)
+    try:
+        answer = claim(*local)
+    except AssertionError as error:
+        text = str(error).partition("\n")[0]
+        return Ruling.VIOLATED, f"an assertion of the claim fails{': ' * bool(text)}{text}"
+    if isinstance(answer, Verdict):
+        return answer.ruling, _reason(answer)
+    if answer is Truth.UNDECIDED:
+        return Ruling.UNDECIDED, ""
+    if answer is not None and not isinstance(answer, (bool, np.bool_, Truth, BooleanAtom)):
+        raise GameError(f"a claim answers with a bool, a Truth, a Verdict or None, "
+                        f"not {answer!r}")
+    if answer is None or answer:
+        return Ruling.HOLDS, ""
+    return Ruling.VIOLATED, "the claim says False"
 
 
 def _reason(verdict: Verdict) -> str:
     end = verdict.conclusion
+    if verdict.ruling is not Ruling.VIOLATED:
+        return ""
     note = f" ({end.note})" if end is not None and end.note else ""
     return f"the hypotheses are met, and this fails: {verdict.claim.conclusion.text}{note}"
 
@@ -363,34 +316,72 @@ def _merged(name: str, seed: int, hunts: list[_Hunt]) -> Falsification:
     return Falsification(
         claim=name, counterexample=None if best is None else best.found,
         reason="" if best is None else best.reason,
-        n_examples=sum(hunt.started for hunt in hunts),
-        n_rejected=sum(hunt.started - hunt.finished for hunt in hunts),
+        n_examples=sum(hunt.n_examples for hunt in hunts),
+        n_rejected=sum(hunt.n_rejected for hunt in hunts),
         rulings=dict(rulings), spread=dict(spread.most_common()), seed=seed)
 
 
 def _size(local: LocalGame | None) -> tuple[int, int, int]:
-    """Variables, then terms, then the length of the formulas."""
+    """How complicated a game is: its variables, then its terms, then their digits."""
     assert local is not None
-    costs = [player.cost for player in local.game.players]
-    return (local.n, sum(len(sp.Add.make_args(cost)) for cost in costs),
-            sum(len(str(cost)) for cost in costs))
+    return (local.n, *local.written_size)
 
 
 #: What forked processes inherit: claims and strategies are closures, which do not pickle.
 _hunts: list[_Hunt] = []
+_done: Any = None
 
 
-def _run_inherited(k: int) -> _Hunt:
-    return _hunts[k].run()
+def _run_inherited(k: int) -> bytes | None:
+    """One share, pickled; None if it ends with an error, or with what cannot be sent."""
+    def count(games: int) -> None:
+        with _done.get_lock():
+            _done.value += games
+
+    _hunts[k].progress = count
+    try:
+        sent = pickle.dumps(_hunts[k].run())
+        pickle.loads(sent)
+        return sent
+    except Exception:
+        return None
 
 
-def _forked(hunts: list[_Hunt]) -> list[_Hunt]:
+def _forked(hunts: list[_Hunt], progress: Callable[[int], None] | None) -> list[_Hunt]:
+    global _done
     if "fork" not in multiprocessing.get_all_start_methods():
         raise GameError("workers > 1 needs processes that fork, which this system does not "
                         "have: leave workers=1")
-    _hunts[:] = hunts
+    context = multiprocessing.get_context("fork")
+    _hunts[:], _done = hunts, context.Value("l", 0)
     try:
-        with multiprocessing.get_context("fork").Pool(len(hunts)) as pool:
-            return pool.map(_run_inherited, range(len(hunts)), chunksize=1)
+        with _interrupts_ignored():
+            pool = context.Pool(len(hunts))
+        with pool:
+            running, told = pool.map_async(_run_inherited, range(len(hunts)), chunksize=1), 0
+            while not running.ready():
+                running.wait(0.1)
+                if progress is not None and _done.value > told:
+                    told, new = _done.value, _done.value - told
+                    progress(new)
+            sent = running.get()
+        if progress is not None and _done.value > told:
+            progress(_done.value - told)
     finally:
         _hunts.clear()
+    # What was not sent is found again here, an error with its whole traceback.
+    return [hunt.run(quiet=True) if data is None else pickle.loads(data)
+            for hunt, data in zip(hunts, sent)]
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Processes that start here leave Ctrl-C to this one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -8,17 +8,24 @@ followers' block.
 
 from __future__ import annotations
 
-from ..exact.definiteness import is_positive_definite
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from ..exact.definiteness import is_positive_definite, is_singular
 from ..truth import Truth
-from ..verdicts.evidence import of_scaled, total_definite
+from ..verdicts.evidence import all_zero, of_scaled, total_definite
 from ..verdicts.forms import Matrices
 from ..verdicts.local import LocalGame
-from .claims import Condition
+from .claims import Condition, Finding
+from .rational_blocks import NO_BLOCKS, blocks_of
 
 __all__ = [
-    "CRITICAL", "FOLLOWER_DEFINITE", "LEADER_DEFINITE", "NASH", "ON_CURVE", "REGULAR_FOLLOWER",
-    "SCHUR_POSITIVE", "STABLE", "STACKELBERG", "STACKELBERG_CRITICAL", "STACKELBERG_HYPERBOLIC",
-    "STACKELBERG_STABLE", "TOTAL_HESSIAN_POSITIVE", "TWO_PLAYERS", "ZERO_SUM", "positive_value"]
+    "CRITICAL", "FOLLOWER_DEFINITE", "JOINTLY_DIAGONAL", "LEADER_DEFINITE", "NASH", "ON_CURVE",
+    "REALIZABLE", "REGULAR", "REGULAR_FOLLOWER", "SCALAR_PLAYERS", "SCHUR_POSITIVE", "STABLE",
+    "STACKELBERG", "STACKELBERG_CRITICAL", "STACKELBERG_HYPERBOLIC", "STACKELBERG_STABLE",
+    "TOTAL_HESSIAN_POSITIVE", "TWO_PLAYERS", "ZERO_SUM", "positive_value",
+    "strict_follower_games"]
 
 
 def _schur_positive(m: Matrices) -> Truth:
@@ -66,3 +73,43 @@ SCHUR_POSITIVE = Condition("S1(J) > 0", r"S_1(J(x)) > 0",
                            lambda local: local.truth(_schur_positive))
 TOTAL_HESSIAN_POSITIVE = Condition("S1(J_S) > 0", r"S_1(J_S(x)) > 0",
                                    lambda local: local.truth(total_definite))
+REGULAR = Condition("det J != 0", r"\det J(x) \neq 0", lambda local: ~local.truth(
+    lambda m: is_singular(m.jacobian, m.sign)))
+SCALAR_PLAYERS = Condition("one action for each of two players", r"m_1 = m_2 = 1",
+                           lambda local: Truth.of(local.sizes == (1, 1)))
+REALIZABLE = Condition("D11 f1 = 0", r"D_1^2f_1(x) = 0", lambda local: local.truth(
+    lambda m: all_zero([e for row in m.own_hessians()[0] for e in row], m.sign)))
+
+
+def _jointly_diagonal(local: LocalGame) -> Truth | Finding:
+    blocks = blocks_of(local)
+    if blocks is None:
+        return NO_BLOCKS
+    a, b, d = blocks.a, blocks.b, blocks.d
+    left, right = b * b.transpose(), b.transpose() * b
+    through = b * d * b.transpose()
+    return Truth.of(a * left == left * a and d * right == right * d
+                    and a * through == through * a)
+
+
+#: The commutators say that orthogonal W1, W2 exist with A = W1 M W1^T, B = W1 Sigma W2^T and
+#: D = W2 Delta W2^T, all of M, Sigma, Delta diagonal.  They vanish then.  Conversely B is
+#: s times an isometry of an eigenspace of B^T B with the eigenvalue s^2 > 0 onto one of
+#: B B^T; D maps the former and A the latter to itself; B D B^T and A commute there, so D and
+#: A carried over by B do, and they have a common basis.  On the kernels A and D are free.
+JOINTLY_DIAGONAL = Condition(
+    "A, B B^T, B D B^T commute, and D, B^T B", r"A,\ BB^\top,\ BDB^\top \text{ commute, and "
+    r"} D,\ B^\top B", _jointly_diagonal)
+
+
+def strict_follower_games(strategies: Any, *, zero_sum: bool = True,
+                          sizes: tuple[int, ...] = (1, 2), **options: Any) -> Any:
+    """Games with w_S = 0 and D22 f2 > 0, and S1(J_S) of each inertia in turn.
+
+    strategies : the module.  sizes : the numbers of actions that each player may have.
+    options : of `strategies.inertia_games`.
+    """
+    return reduce(or_, (
+        strategies.inertia_games(schur=(p, n1 - p - z, z), response=(n2, 0, 0),
+                                 zero_sum=zero_sum, **options)
+        for n1 in sizes for n2 in sizes for p in range(n1, -1, -1) for z in range(n1 - p + 1)))
