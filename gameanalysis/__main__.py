@@ -1,10 +1,12 @@
 r"""The command line: ``gameanalysis analyze``, ``plot``, ``catalog``, and what moves.
 
 `motion_commands` has ``simulate`` and ``basins``, `rule_commands` ``stability``,
-``fixed-points`` and ``rules``.  The exit status answers the question that was asked:
+``fixed-points`` and ``rules``, `claim_commands` ``check`` and ``falsify``.  The exit status
+answers the question that was asked:
 
     0    the list of critical points is proved complete, and all was done as asked
-    1    it is not, and the output tells why; or some start was not followed to its end
+    1    it is not, and the output tells why; or some start was not followed to its end; or a
+         claim was refuted
     2    wrong input: one line on the standard error tells what and where
     130  interrupted (128 + SIGINT);  141 nobody reads the output (128 + SIGPIPE)
 
@@ -22,6 +24,7 @@ from typing import Any
 import sympy as sp
 
 from . import catalog
+from .claim_commands import add_claim_commands
 from .commandline import (EPILOG, Box, Parser, WrongInput, add_arguments, analysis_of,
                           game_and_box, marked, no_game, plain)
 from .declaration.entries import FACTS, Entry
@@ -37,8 +40,8 @@ from .verdicts.analysis import Analysis
 __all__ = ["main"]
 
 COMPLETE, INCOMPLETE, WRONG_INPUT, INTERRUPTED, NOT_READ = 0, 1, 2, 130, 141
-_COMMANDS = ("analyze", "plot", "simulate", "basins", "stability", "fixed-points",
-             "catalog", "rules")
+_COMMANDS = ("analyze", "plot", "simulate", "basins", "stability", "fixed-points", "check",
+             "falsify", "catalog", "rules")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -120,6 +123,7 @@ def _parser() -> Parser:
                       help="the picture; its ending chooses the format, such as .png or .pdf")
     add_motion_commands(command)
     add_rule_commands(command)
+    add_claim_commands(command)
     known = command("catalog", _catalog, "list the known games, or show one of them")
     known.add_argument("name", nargs="?", metavar="NAME", type=plain)
     known.add_argument("--json", action="store_true", help="print as JSON")

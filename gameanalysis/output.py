@@ -23,7 +23,8 @@ from .truth import Truth
 from .verdicts.analysis import Analysis
 
 __all__ = ["add_outputs", "check_csv", "check_outputs", "check_picture", "described",
-           "json_text", "print_result", "save_picture", "statement", "write", "write_csv"]
+           "json_text", "place_problem", "print_result", "save_picture", "statement", "write",
+           "write_csv"]
 
 
 def json_text(data: Any) -> str:
@@ -45,7 +46,7 @@ def check_csv(path: str | None) -> None:
     """Raise `WrongInput` for a CSV file that cannot be written; - is the standard output."""
     if path not in (None, "-"):
         assert path is not None
-        problem = _place_problem(path)
+        problem = place_problem(path)
         if problem:
             raise WrongInput(f"cannot write the CSV file {shown(path, 80)}: {problem}")
 
@@ -76,7 +77,7 @@ def check_picture(path: str, game: Game | None = None) -> None:
     matplotlib.use("Agg")
     from matplotlib.backend_bases import FigureCanvasBase
     kinds = sorted(FigureCanvasBase.get_supported_filetypes())
-    problem = _place_problem(path)
+    problem = place_problem(path)
     if os.path.splitext(path)[1][1:].lower() not in kinds:
         problem = f"the name of a picture ends in one of .{', .'.join(kinds)}"
     if problem:
@@ -97,7 +98,7 @@ def _one_line(what: str) -> Iterator[None]:
         raise WrongInput(f"{what}: {error.strerror}") from None
 
 
-def _place_problem(path: str) -> str:
+def place_problem(path: str) -> str:
     """Why nothing can be written there, or ''."""
     folder = os.path.dirname(path) or os.curdir
     if not path:
