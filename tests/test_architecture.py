@@ -26,16 +26,19 @@ ROWS = """
     numerics      undecided critical enclosure taylor certify
     motion        trajectory schedules noise stepping settling stochastic simulate orbits
                   dormand_prince runge_kutta solvers flow
-    verdicts      forms location evidence classify analysis problem analyze local planes spectra
-                  steps stability standstill basins
+    verdicts      forms location evidence classify analysis problem analyze placing local
+                  polynomial_families planes spectra steps stability standstill basins
     theory        bounds linearisation regions rates iterations step_limits pencils
                   time_scales conditions
-    families      engine strategies
-    statements    claims vocabulary equilibria falsify theorems
-    pictures      canvas layers portrait tracks maps charts
+    families      engine sampling completions quadratics anywhere critical_points stable_points
+                  prescribed derived strategies
+    statements    claims series rational_blocks lyapunov vocabulary update_conditions equilibria
+                  placement genericity convergence avoidance neighbours refuted falsification
+                  falsify theorems
+    pictures      canvas layers portrait tracks maps charts sets
     surfaces      guarantees plots
     entry         commandline output learning_arguments rule_commands simulated motion_commands
-                  __main__
+                  claim_files claim_points claim_commands __main__
 """
 ROW = {name: tuple(modules.split()) for name, modules in
        re.findall(r"^ {4}(\w+) +(.*(?:\n {18}.*)*)", ROWS, re.M)}
@@ -50,7 +53,7 @@ NO_GAMES = {"Game", "Player", "zero_sum"}
 # Packages that only some modules may ask for, beside those that all may.
 EVERYWHERE = {"sympy", "mpmath", "numpy", "scipy"}
 ONLY = {**dict.fromkeys(ROW["pictures"], {"matplotlib"}), "output": {"matplotlib"},
-        "motion_commands": {"tqdm"}, "analysis": {"pandas"},
+        "motion_commands": {"tqdm"}, "claim_commands": {"tqdm"}, "analysis": {"pandas"},
         **dict.fromkeys(ROW["families"], {"hypothesis"})}
 
 FILES = {path.stem: path for path in sorted(PACKAGE.rglob("*.py")) if path.stem != "__init__"}
@@ -58,7 +61,8 @@ SOURCES = {name: path.read_text(encoding="utf-8") for name, path in FILES.items(
 MODULES = list(SOURCES)
 
 # What users and every row need lies at the top; each other row has a folder of its name.
-TOP = {"parsing", "catalog", "rules", "strategies", "theorems", *ROW["base"], *ROW["waist"], *ROW["surfaces"], *ROW["entry"]}
+TOP = {"parsing", "catalog", "rules", "strategies", "theorems", *ROW["base"], *ROW["waist"],
+       *ROW["surfaces"], *ROW["entry"]}
 
 
 def imports(module):

@@ -101,7 +101,7 @@ def brief(value: Fraction) -> str:
     """A number in six digits, for a note; any size.
 
     >>> brief(Fraction(1, 3)), brief(Fraction(10) ** 400)
-    ('0.333333', '1.0e+400')
+    ('0.333333', '1.00000e+400')
     """
     if value == 0 or 2.0 ** -900 < abs(value) < 2.0 ** 900:
         return f"{float(value):.6g}"
