@@ -34,8 +34,8 @@ def hunt():
     factor = 100 if PROFILE == "thorough" else 1
     seed = 0 if PROFILE == "default" else secrets.randbelow(2**31)
 
-    def hunt(claim, games=None, *, examples):
-        return falsify(claim, games, examples=examples * factor, seed=seed)
+    def hunt(claim, games=None, *, examples, **options):
+        return falsify(claim, games, examples=examples * factor, seed=seed, **options)
     return hunt
 
 

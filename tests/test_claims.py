@@ -4,6 +4,7 @@ import itertools
 import json
 import zlib
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import pytest
@@ -244,6 +245,7 @@ def test_an_unknown_name_comes_with_the_nearest():
         theorems.named("zzz")
 
 
+@cache
 def _awkward():
     """Games and points at which some hypothesis or some inverse fails."""
     three = ga.Game(ga.Player(X**2 + X*Y, [X]), ga.Player(Y**2 + Y*Z, [Y]),
@@ -264,7 +266,7 @@ def _awkward():
 @pytest.mark.parametrize("name", theorems.names())
 def test_no_claim_raises_anywhere(name):
     for case, game, point in _awkward():
-        verdict = theorems.check(name, game, point, tau=2)
+        verdict = theorems.check(name, LocalGame(game, point, {"tau": 2}))
         assert verdict.ruling in Ruling, case
         if theorems.named(name).holds:
             assert verdict.ruling is not Ruling.VIOLATED, (case, verdict)

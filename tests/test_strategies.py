@@ -1,6 +1,7 @@
 """The strategies: the property holds on every draw, judged by SymPy; what games shrink to."""
 
 import pickle
+from functools import partial
 
 import mpmath
 import pytest
@@ -300,6 +301,13 @@ def _directions(k):
 def test_on_the_reaction_curve(zero_sum):
     for_all(reaction_curve_games, lambda judge: (
         judge.gradients[1].is_zero_matrix and judge.response.det() != 0), zero_sum=zero_sum)
+
+
+@pytest.mark.parametrize("zero_sum", BOTH)
+def test_on_the_reaction_curve_with_a_strict_follower(zero_sum):
+    for_all(partial(reaction_curve_games, follower_definite=True), lambda judge: (
+        judge.gradients[1].is_zero_matrix and judge.response.is_positive_definite),
+        zero_sum=zero_sum)
 
 
 @pytest.mark.parametrize("zero_sum", BOTH)

@@ -371,10 +371,15 @@ class Kernels:
             factors = [v**e for v, e in zip(self.variables, m) if e]
             factors += [self.kernels[k]**QQ.to_sympy(q) for k, q in powers
                         if k not in self.exponentials]
-            factors.append(sp.exp(sp.Add(*(QQ.to_sympy(q) * self.kernels[k].exp
+            factors.append(sp.exp(sp.Add(*(QQ.to_sympy(q) * _exponent(self.kernels[k])
                                            for k, q in powers if k in self.exponentials))))
             parts.append(sp.Mul(QQ.to_sympy(c), *factors))
         return sp.Add(*parts)
+
+
+def _exponent(kernel: sp.Expr) -> sp.Expr:
+    """u of exp(u); SymPy's number e is no exp."""
+    return sp.S.One if kernel is sp.E else kernel.exp
 
 
 def _multiply(f: Mapping[Any, Any], g: Mapping[Any, Any]) -> _Terms:

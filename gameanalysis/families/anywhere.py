@@ -72,25 +72,29 @@ def _any(drawn: st.DrawFn, shared: Setting, costs: int, degree: int) -> LocalGam
 
 # -- on and off the reaction curve ------------------------------------------------------------
 
-def reaction_curve_games(*, zero_sum: bool = False, leader: Sizes = SMALL,
-                         follower: Sizes = SMALL, completion: str = "polynomial",
-                         at: str = "origin") -> SearchStrategy[LocalGame]:
+def reaction_curve_games(*, zero_sum: bool = False, follower_definite: bool = False,
+                         leader: Sizes = SMALL, follower: Sizes = SMALL,
+                         completion: str = "polynomial", at: str = "origin"
+                         ) -> SearchStrategy[LocalGame]:
     """Games at a point of the reaction curve: D2 f2 = 0, det D2^2 f2 != 0.
 
     D1 f1, in general sum D2 f1, and the rest of the 2-jet are free, so the point is not
     critical in general.  Shrinks to -y^2/2, or to the costs 0, y^2/2.
+
+    follower_definite : True for D2^2 f2 > 0, a strict local best response.
     """
     shared = setting(leader, follower, completion, at)
+    response = definite if boolean(follower_definite, "follower_definite") else _invertible
     if boolean(zero_sum, "zero_sum"):
         return zero_sum_games_of(
-            shared, _regular, linear=lambda draw, n, m: [*integers(draw, n, -3, 3), *[0] * m])
+            shared, lambda draw, n, m: (symmetric(draw, n), free(draw, n, m), response(draw, m)),
+            linear=lambda draw, n, m: [*integers(draw, n, -3, 3), *[0] * m])
 
     def parts(draw: Draw, n: int, m: int, hessian: Callable[[Sequence[Number]], Rows]
               ) -> General:
         answer = Response.drawn(draw, n, m)
         own = integers(draw, n, -3, 3)
-        return responding(answer, symmetric(draw, n), sylvester(draw, nonzero(draw, m)),
-                          hessian(answer.v), own)
+        return responding(answer, symmetric(draw, n), response(draw, m), hessian(answer.v), own)
     return general_games(shared, parts)
 
 
@@ -104,16 +108,17 @@ def off_curve_games(*, zero_sum: bool = True, leader: Sizes = SMALL, follower: S
     shared = setting(leader, follower, completion, at)
     if boolean(zero_sum, "zero_sum"):
         return zero_sum_games_of(
-            shared, _regular,
+            shared,
+            lambda draw, n, m: (symmetric(draw, n), free(draw, n, m), _invertible(draw, m)),
             linear=lambda draw, n, m: [*integers(draw, n, -3, 3), *_not_zero(draw, m)])
     return general_games(shared, lambda draw, n, m, _: General(
         a=symmetric(draw, n), b=free(draw, n, m), c=free(draw, m, n),
-        d=sylvester(draw, nonzero(draw, m)), leader_own=integers(draw, n, -3, 3),
+        d=_invertible(draw, m), leader_own=integers(draw, n, -3, 3),
         follower_own=_not_zero(draw, m), **others(draw, n, m)))
 
 
-def _regular(draw: Draw, n: int, m: int) -> tuple[Rows, Rows, Rows]:
-    return symmetric(draw, n), free(draw, n, m), sylvester(draw, nonzero(draw, m))
+def _invertible(draw: Draw, n: int) -> Rows:
+    return sylvester(draw, nonzero(draw, n))
 
 
 def _not_zero(draw: Draw, n: int) -> list[Number]:

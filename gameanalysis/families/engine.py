@@ -36,7 +36,7 @@ class _Enough(BaseException):
 
 
 def run(strategy: st.SearchStrategy[Any], test: Callable[[Any], None], *, examples: int,
-        seed: int, steered: bool = False) -> tuple[BaseException | None, int]:
+        seed: int, steered: bool = False, shrink: bool = True) -> tuple[BaseException | None, int]:
     """Call ``test`` on drawn examples.
 
     test : raises on an example that fails.  After the search for a simpler one, the last
@@ -44,6 +44,8 @@ def run(strategy: st.SearchStrategy[Any], test: Callable[[Any], None], *, exampl
     steered : climb towards larger values of what the test hands to `target`.  Most of the
         changes that Hypothesis tries then do not amount to an example; so many may fail to,
         in all, as there are examples.
+
+    shrink : search for a simpler example when one fails.
 
     Returns what the test raised on the simplest failing example, or None; and how many
     examples were rejected before any failed, by the strategy or by the test.
@@ -68,7 +70,7 @@ def run(strategy: st.SearchStrategy[Any], test: Callable[[Any], None], *, exampl
 
     @hypothesis.settings(
         max_examples=examples, database=None, deadline=None, derandomize=False,
-        phases=(Phase.generate, *[Phase.target] * steered, Phase.shrink),
+        phases=(Phase.generate, *[Phase.target] * steered, *[Phase.shrink] * shrink),
         report_multiple_bugs=False, suppress_health_check=list(HealthCheck),
         verbosity=Verbosity.quiet, print_blob=False)
     @hypothesis.seed(seed)

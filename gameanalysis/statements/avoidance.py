@@ -315,7 +315,7 @@ def reaches_equilibrium(local: LocalGame, rng: np.random.Generator, *, distance:
     run = iterate(update, centre + offsets, law.k, step_size=rates, keep="last", noise=noise,
                   rng=rng)
     ends = np.linalg.norm(run.x[:, -1] - centre, axis=1)
-    far = int((ends > distance / 2).sum())
+    far = int((~(ends <= distance / 2)).sum())      # NaN is far
     return Finding(Truth.of(far == 0), f"{far} of {_STARTS} runs are beyond half the distance "
                                        f"after {law.k} updates")
 

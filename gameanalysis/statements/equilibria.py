@@ -97,7 +97,8 @@ def _stackelberg_is_local(local: LocalGame) -> Finding:
                  r" \Leftrightarrow x \text{ is a DSE}$",
        hypotheses=(TWO_PLAYERS, ON_CURVE, FOLLOWER_DEFINITE),
        then="D f1 = 0 and S1(J_S) > 0, if and only if differential Stackelberg",
-       games=lambda s: strict_follower_games(s, zero_sum=False) | s.reaction_curve_games())
+       games=lambda s: (strict_follower_games(s, zero_sum=False)
+                        | s.reaction_curve_games(follower_definite=True)))
 def _schur_complement_tells(local: LocalGame) -> Truth | Finding:
     """On the reaction curve with a strict follower, Df1 = 0 and S1(J_S) > 0 mean DSE.
 

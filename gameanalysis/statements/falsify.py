@@ -38,7 +38,8 @@ Predicate = Callable[[Any, Any], Any]
 
 
 def falsify(claim: Claim | Predicate, games: Any = None, *, examples: int = 1000, seed: int = 0,
-            workers: int = 1, save: str | os.PathLike[str] | None = None,
+            workers: int = 1, shrink: bool = True,
+            save: str | os.PathLike[str] | None = None,
             progress: Callable[[int], None] | None = None) -> Falsification:
     """Search for a counterexample to a claim, and shrink it.
 
@@ -57,6 +58,7 @@ def falsify(claim: Claim | Predicate, games: Any = None, *, examples: int = 1000
     seed : a whole number.
     workers : so many processes share the examples, each with a seed of its own; so the
         result depends on their number.  Needs processes that fork, as on Linux.
+    shrink : False keeps the first counterexample found, in a fraction of the time.
     save : a path to write a counterexample to.
     progress : called with the number of games drawn since the last call.
 
@@ -79,7 +81,8 @@ def falsify(claim: Claim | Predicate, games: Any = None, *, examples: int = 1000
         raise GameError(f"cannot save to {os.fspath(save)}: there is no such folder")
     workers = min(workers, examples)
     shares = [examples // workers + (k < examples % workers) for k in range(workers)]
-    hunts = [_Hunt(claim, strategy, share, seed, k, progress) for k, share in enumerate(shares)]
+    hunts = [_Hunt(claim, strategy, share, seed, k, shrink, progress)
+             for k, share in enumerate(shares)]
     found = [hunts[0].run()] if workers == 1 else _forked(hunts, progress)
     out = _merged(_name(claim), seed, found)
     if save is not None and out.refuted:
@@ -141,9 +144,9 @@ class _Hunt:
     """One run of Hypothesis, and what it counts."""
 
     def __init__(self, claim: Any, strategy: Any, examples: int, seed: int, worker: int,
-                 progress: Callable[[int], None] | None) -> None:
+                 shrink: bool, progress: Callable[[int], None] | None) -> None:
         self.claim, self.strategy, self.progress = claim, strategy, progress
-        self.examples, self.seed, self.worker = examples, seed, worker
+        self.examples, self.seed, self.worker, self.shrink = examples, seed, worker, shrink
         self._reset()
 
     def _reset(self) -> None:
@@ -163,10 +166,11 @@ class _Hunt:
         self._reset()
         seed, steered = self.seed + 1_000_003 * self.worker, self.examples // _STEERED
         error, self.n_rejected = engine.run(
-            self.strategy, self._test, examples=self.examples - steered, seed=seed)
+            self.strategy, self._test, examples=self.examples - steered, seed=seed,
+            shrink=self.shrink)
         if error is None and steered:
             error, _ = engine.run(self.strategy, self._test, examples=steered, seed=seed + 1,
-                                  steered=True)
+                                  steered=True, shrink=self.shrink)
         problems = engine.hypothesis.errors
         if isinstance(error, problems.Unsatisfiable):
             if not self.n_examples:
@@ -181,7 +185,7 @@ class _Hunt:
             if self.found is not None:
                 error.add_note(f"raised by the claim {_name(self.claim)} for {self.found!r}")
             raise error
-        else:
+        elif self.shrink:
             self._simplify(seed + 2)
         return self
 

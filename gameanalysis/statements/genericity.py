@@ -183,6 +183,8 @@ _HESSIANS = Condition(
 
 
 def _not_identically_zero(local: LocalGame) -> Truth:
+    if _is_polynomial(local) is not Truth.YES:
+        return Truth.UNDECIDED
     game, n1 = local.game, local.sizes[0]
     hessian = sp.hessian(game.players[0].cost.subs(game.parameters), game.variables)
     return Truth.of(all(sp.Poly(m.det(method="berkowitz"), *game.variables).is_zero is False

@@ -40,9 +40,6 @@ TABLE: dict[str, Claim] = {}
 
 Rows = list[list[Any]]
 
-#: Each reading fails in two variables already, so that is where it is to be refuted.
-_SMALLEST = {"leader": 1, "follower": 1}
-
 
 # -- Nash and Stackelberg ---------------------------------------------------------------------
 
@@ -50,7 +47,7 @@ _SMALLEST = {"leader": 1, "follower": 1}
        source="false: Proposition 3 without its hypothesis",
        statement=r"$x \text{ is a DNE} \Rightarrow x \text{ is a DSE}$",
        hypotheses=(NASH,), then="differential Stackelberg", holds=False,
-       games=lambda s: s.nash_games(zero_sum=False, **_SMALLEST),
+       games=lambda s: s.nash_games(zero_sum=False),
        witnesses=("nash_not_dse_general_sum", "nash_unstable_general_sum", "tandem"))
 def _nash_is_stackelberg(local: LocalGame) -> Truth:
     """In general-sum games, too, a differential Nash equilibrium is Stackelberg.  False.
@@ -67,7 +64,7 @@ def _nash_is_stackelberg(local: LocalGame) -> Truth:
        source="false: the converse of Proposition 3",
        statement=r"$f_2 = -f_1:\quad x \text{ is a DSE} \Rightarrow x \text{ is a DNE}$",
        hypotheses=(ZERO_SUM, STACKELBERG), then="differential Nash", holds=False,
-       games=lambda s: s.stackelberg_games(**_SMALLEST),
+       games=lambda s: s.stackelberg_games(),
        witnesses=("dse_not_nash", "dse_unstable", "jin_centre", "realizable", "tau_star_2",
                   "non_normal"))
 def _stackelberg_is_nash(local: LocalGame) -> Truth:
@@ -84,7 +81,7 @@ def _stackelberg_is_nash(local: LocalGame) -> Truth:
        statement=r"$f_2 = -f_1,\ \omega(x) = 0:\quad x \text{ is a DSE with player 1 leading}"
                  r" \Leftrightarrow x \text{ is a DSE with player 2 leading}$",
        hypotheses=(ZERO_SUM, CRITICAL), then="a DSE in both orders of play or in neither",
-       holds=False, games=lambda s: s.critical_games(**_SMALLEST),
+       holds=False, games=lambda s: s.critical_games(),
        witnesses=("stable_neither", "dse_not_nash", "dse_unstable", "realizable"))
 def _order_of_play(local: LocalGame) -> Truth | Finding:
     """In zero-sum games it does not matter who leads.  False.
@@ -142,7 +139,7 @@ _LOCAL_STACKELBERG = Condition("quadratic, local Stackelberg",
                  r" \Rightarrow x \text{ is a DSE}$",
        hypotheses=(ZERO_SUM, CRITICAL, REGULAR, _LOCAL_STACKELBERG),
        then="differential Stackelberg", holds=False,
-       games=lambda s: s.degenerate_follower_games(completion="none", **_SMALLEST),
+       games=lambda s: s.degenerate_follower_games(completion="none"),
        witnesses=("bilinear",))
 def _local_is_differential(local: LocalGame) -> Truth:
     """A non-degenerate local Stackelberg equilibrium of a zero-sum game is a DSE.  False.
@@ -171,7 +168,7 @@ def _form_positive(m: Matrices) -> Truth:
        statement=r"$\omega_S(x) = 0:\quad S_1(J(x)) > 0 \Leftrightarrow S_1(J_S(x)) > 0$",
        hypotheses=(STACKELBERG_CRITICAL,), then="S1(J) > 0 if and only if S1(J_S) > 0",
        holds=False,
-       games=lambda s: s.critical_games(zero_sum=False, of="stackelberg", **_SMALLEST),
+       games=lambda s: s.critical_games(zero_sum=False, of="stackelberg"),
        witnesses=("schur_not_total_hessian",))
 def _schur_is_total_hessian(local: LocalGame) -> Truth:
     """Where w_S = 0 the sign of S1(J) decides the leader's second-order condition.  False.
@@ -187,7 +184,7 @@ def _schur_is_total_hessian(local: LocalGame) -> Truth:
        source="false: Proposition 1 as printed, S1(J_S(x)) = S1(J(x)) without D2 f2(x) = 0",
        statement=r"$f_2 = -f_1,\ \det D_2^2f_2(x) \neq 0 \Rightarrow S_1(J_S(x)) = S_1(J(x))$",
        hypotheses=(ZERO_SUM, REGULAR_FOLLOWER), then="S1(J_S) = S1(J)", holds=False,
-       games=lambda s: s.off_curve_games(**_SMALLEST), witnesses=("schur_off_curve",))
+       games=lambda s: s.off_curve_games(), witnesses=("schur_off_curve",))
 def _schur_identity(local: LocalGame) -> Truth:
     """In zero-sum games S1(J_S) = S1(J) at every point.  False.
 
@@ -211,7 +208,7 @@ def _schur_complements_agree(m: Matrices) -> Truth:
        statement=r"$f_2 = -f_1,\ \omega(x) = 0,\ \operatorname{spec}J(x) \subset"
                  r" \mathbb C_+^\circ \Rightarrow x \text{ is a DSE}$",
        hypotheses=(ZERO_SUM, STABLE), then="differential Stackelberg", holds=False,
-       games=lambda s: s.stable_games(**_SMALLEST), witnesses=("stable_neither",))
+       games=lambda s: s.stable_games(), witnesses=("stable_neither",))
 def _stable_is_stackelberg(local: LocalGame) -> Truth:
     """A stable point of zero-sum simultaneous gradient play is a DSE.  False.
 
@@ -227,7 +224,7 @@ def _stable_is_stackelberg(local: LocalGame) -> Truth:
        statement=r"$f_2 = -f_1,\ \omega(x) = 0,\ \operatorname{spec}J(x) \subset"
                  r" \mathbb C_+^\circ \Rightarrow x \text{ is a DNE}$",
        hypotheses=(ZERO_SUM, STABLE), then="differential Nash", holds=False,
-       games=lambda s: s.stable_games(**_SMALLEST),
+       games=lambda s: s.stable_games(),
        witnesses=("stable_neither", "dse_not_nash", "realizable"))
 def _stable_is_nash(local: LocalGame) -> Truth:
     """A stable point of zero-sum simultaneous gradient play is a differential Nash one.  False.
@@ -243,7 +240,7 @@ def _stable_is_nash(local: LocalGame) -> Truth:
        statement=r"$f_2 = -f_1,\ x \text{ is a DSE} \Rightarrow \operatorname{spec}J(x) \subset"
                  r" \mathbb C_+^\circ$",
        hypotheses=(ZERO_SUM, STACKELBERG), then="spec J in the right half-plane", holds=False,
-       games=lambda s: s.stackelberg_games(**_SMALLEST),
+       games=lambda s: s.stackelberg_games(),
        witnesses=("dse_unstable", "jin_centre", "tau_star_2", "non_normal"))
 def _stackelberg_is_stable(local: LocalGame) -> Truth:
     """A zero-sum DSE is stable under simultaneous gradient play.  False.
@@ -260,7 +257,7 @@ def _stackelberg_is_stable(local: LocalGame) -> Truth:
        statement=r"$x \text{ is a DNE} \Rightarrow \operatorname{spec}J(x) \subset"
                  r" \mathbb C_+^\circ$",
        hypotheses=(NASH,), then="spec J in the right half-plane", holds=False,
-       games=lambda s: s.nash_games(zero_sum=False, **_SMALLEST),
+       games=lambda s: s.nash_games(zero_sum=False),
        witnesses=("nash_unstable_general_sum", "tandem"))
 def _nash_is_stable(local: LocalGame) -> Truth:
     """A differential Nash equilibrium is stable under simultaneous gradient play.  False.
@@ -275,7 +272,7 @@ def _nash_is_stable(local: LocalGame) -> Truth:
        source="false: a consequence of det J != 0, taken for one of Definition 3",
        statement=r"$x \text{ is a DNE} \Rightarrow \det J(x) \neq 0$",
        hypotheses=(NASH,), then="det J != 0", holds=False,
-       games=lambda s: s.nash_games(zero_sum=False, **_SMALLEST), witnesses=("tandem",))
+       games=lambda s: s.nash_games(zero_sum=False), witnesses=("tandem",))
 def _nash_is_isolated(local: LocalGame) -> Truth:
     """At a differential Nash equilibrium the game Jacobian is invertible.  False.
 
@@ -291,7 +288,7 @@ def _nash_is_isolated(local: LocalGame) -> Truth:
        statement=r"$\omega_S(x) = 0,\ \operatorname{spec}J_S(x) \subset \mathbb C_+^\circ"
                  r" \Rightarrow x \text{ is a DSE}$",
        hypotheses=(STACKELBERG_STABLE,), then="differential Stackelberg", holds=False,
-       games=lambda s: s.critical_games(zero_sum=False, of="stackelberg", **_SMALLEST),
+       games=lambda s: s.critical_games(zero_sum=False, of="stackelberg"),
        witnesses=("stable_not_dse_general_sum",))
 def _stackelberg_stable_is_stackelberg(local: LocalGame) -> Truth:
     """A stable point of Stackelberg gradient play is a DSE in general sum, too.  False.
@@ -310,7 +307,7 @@ def _stackelberg_stable_is_stackelberg(local: LocalGame) -> Truth:
        statement=r"$x \text{ is a DSE} \Rightarrow \operatorname{spec}J_S(x) \subset"
                  r" \mathbb C_+^\circ$",
        hypotheses=(STACKELBERG,), then="spec J_S in the right half-plane", holds=False,
-       games=lambda s: s.stackelberg_games(zero_sum=False, **_SMALLEST),
+       games=lambda s: s.stackelberg_games(zero_sum=False),
        witnesses=("dse_unstable_general_sum",))
 def _stackelberg_is_stackelberg_stable(local: LocalGame) -> Truth:
     """A DSE is stable under Stackelberg gradient play in general sum, too.  False.
@@ -344,7 +341,7 @@ def _regularised_stable(local: LocalGame) -> Truth | Finding:
            "spec J_S^eta in the right half-plane",
            r"\operatorname{spec}J_{S^\eta}(x) \subset \mathbb C_+^\circ", _regularised_stable)),
        then="differential Stackelberg", holds=False,
-       games=lambda s: s.with_values(s.stable_games(**_SMALLEST), eta=s.ratios()),
+       games=lambda s: s.with_values(s.stable_games(), eta=s.ratios()),
        witnesses=("stable_neither",))
 def _regularised_is_stackelberg(local: LocalGame) -> Truth:
     """A stable point of the regularised Stackelberg gradient play is a DSE.  False.
@@ -373,7 +370,7 @@ _MOST_UPDATES = 400
                  r" \Rightarrow \|x_k - x^*\| \leq \epsilon$",
        hypotheses=(ZERO_SUM, STACKELBERG, positive_value("tau")),
        then="ceil((4 beta/alpha) log 2) linearised updates halve the distance", holds=False,
-       games=lambda s: s.stackelberg_games(**_SMALLEST), witnesses=("non_normal",))
+       games=lambda s: s.stackelberg_games(), witnesses=("non_normal",))
 def _corollary_2(local: LocalGame) -> Finding:
     """Near a zero-sum DSE, ceil((4 beta/alpha) log(|x0 - x*|/epsilon)) updates suffice.  False.
 

@@ -12,25 +12,19 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from ..exact.definiteness import is_positive_definite, is_singular
+from ..exact.definiteness import is_singular
 from ..truth import Truth
-from ..verdicts.evidence import all_zero, of_scaled, total_definite
-from ..verdicts.forms import Matrices
+from ..verdicts.evidence import all_zero, total_definite
 from ..verdicts.local import LocalGame
 from .claims import Condition, Finding
 from .rational_blocks import NO_BLOCKS, blocks_of
 
 __all__ = [
     "CRITICAL", "FOLLOWER_DEFINITE", "JOINTLY_DIAGONAL", "LEADER_DEFINITE", "NASH", "ON_CURVE",
-    "REALIZABLE", "REGULAR", "REGULAR_FOLLOWER", "SCALAR_PLAYERS", "SCHUR_POSITIVE", "STABLE",
+    "REALIZABLE", "REGULAR", "REGULAR_FOLLOWER", "SCALAR_PLAYERS", "STABLE",
     "STACKELBERG", "STACKELBERG_CRITICAL", "STACKELBERG_HYPERBOLIC", "STACKELBERG_STABLE",
     "TOTAL_HESSIAN_POSITIVE", "TWO_PLAYERS", "ZERO_SUM", "positive_value",
     "strict_follower_games"]
-
-
-def _schur_positive(m: Matrices) -> Truth:
-    answer = of_scaled(m.schur_complement(), m.sign, is_positive_definite)
-    return Truth.UNDECIDED if answer is None else answer
 
 
 def positive_value(name: str) -> Condition:
@@ -69,8 +63,6 @@ STACKELBERG_HYPERBOLIC = Condition(
     "no eigenvalue of J_S_tau on the imaginary axis",
     r"\operatorname{spec}J_{S_\tau}(x) \cap i\mathbb R = \emptyset",
     lambda local: local.is_hyperbolic("stackelberg", _tau(local)))
-SCHUR_POSITIVE = Condition("S1(J) > 0", r"S_1(J(x)) > 0",
-                           lambda local: local.truth(_schur_positive))
 TOTAL_HESSIAN_POSITIVE = Condition("S1(J_S) > 0", r"S_1(J_S(x)) > 0",
                                    lambda local: local.truth(total_definite))
 REGULAR = Condition("det J != 0", r"\det J(x) \neq 0", lambda local: ~local.truth(
