@@ -16,10 +16,12 @@ import os
 import secrets
 
 import pytest
+import strict_json
 from hypothesis import settings
 
 from gameanalysis import analyze, catalog, falsify
 from gameanalysis.__main__ import main
+from gameanalysis.theorems import Ruling
 
 settings.register_profile("default", derandomize=True, deadline=None)
 settings.register_profile("explore", derandomize=False, deadline=None)
@@ -36,6 +38,16 @@ def hunt():
 
     def hunt(claim, games=None, *, examples, **options):
         return falsify(claim, games, examples=examples * factor, seed=seed, **options)
+
+    def healthy(claim, games=None, *, examples):
+        """The claim survives, and its games were worth the while."""
+        found = hunt(claim, games, examples=examples)
+        assert not found.refuted, found
+        assert found.rulings.get(Ruling.UNDECIDED, 0) == 0, found
+        assert found.rulings[Ruling.HOLDS] >= 0.9 * found.n_examples, found
+        assert found.rejected < 0.05, found
+
+    hunt.healthy = healthy
     return hunt
 
 
@@ -47,6 +59,16 @@ def run(capsys):
         captured = capsys.readouterr()
         return status, captured.out, captured.err
     return run
+
+
+@pytest.fixture
+def data(run):
+    """The status and the JSON of a command, which must be strict JSON."""
+    def data(*arguments):
+        status, out, err = run(*arguments, "--json")
+        assert err == ""
+        return status, strict_json.loads(out)
+    return data
 
 
 @pytest.fixture(scope="session")

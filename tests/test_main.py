@@ -10,6 +10,7 @@ from pathlib import Path
 
 import mpmath
 import pytest
+import strict_json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_architecture import ROW
@@ -29,12 +30,8 @@ def analysed(run):
     def analysed(*arguments):
         status, out, err = run("analyze", *arguments, "--json")
         assert err == ""
-        return status, json.loads(out, parse_constant=_refuse)
+        return status, strict_json.loads(out)
     return analysed
-
-
-def _refuse(constant):
-    raise AssertionError(f"{constant} is not JSON")
 
 
 def process(*arguments, **options):
@@ -284,7 +281,7 @@ def test_one_game_of_the_catalogue(run):
 
 
 def test_the_catalogue_as_json(run):
-    data = json.loads(run("catalog", "--json")[1], parse_constant=_refuse)
+    data = strict_json.loads(run("catalog", "--json")[1])
     assert [entry["name"] for entry in data] == list(catalog.names())
     assert json.loads(run("catalog", "duopoly", "--json")[1]) == next(
         entry for entry in data if entry["name"] == "duopoly")

@@ -37,20 +37,6 @@ def claim(game, point):
 
 
 @pytest.fixture
-def data(run):
-    """The status and the JSON of a command, which must be strict JSON."""
-    def data(*arguments):
-        status, out, err = run(*arguments, "--json")
-        assert err == ""
-        return status, json.loads(out, parse_constant=_refuse)
-    return data
-
-
-def _refuse(constant):
-    raise AssertionError(f"{constant} is not JSON")
-
-
-@pytest.fixture
 def own(tmp_path, monkeypatch):
     """Write a file of claims into an empty folder, which is the working one."""
     monkeypatch.chdir(tmp_path)

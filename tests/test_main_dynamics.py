@@ -32,16 +32,6 @@ FALL = ["--cost", "x**2", "--cost", "2*y**2", *XY, "--box", "-2", "2"]
 
 
 @pytest.fixture
-def data(run):
-    """The status and the JSON of a command, which must be strict JSON."""
-    def data(*arguments):
-        status, out, err = run(*arguments, "--json")
-        assert err == ""
-        return status, json.loads(out, parse_constant=_refuse)
-    return data
-
-
-@pytest.fixture
 def table(run):
     """The header and the rows of a command's CSV."""
     def table(*arguments):
@@ -50,10 +40,6 @@ def table(run):
         header, *rows = csv.reader(io.StringIO(out))
         return header, rows
     return table
-
-
-def _refuse(constant):
-    raise AssertionError(f"{constant} is not JSON")
 
 
 def ends(found):

@@ -34,18 +34,6 @@ def known(name, at=None, **values):
 
 # -- no counterexample ------------------------------------------------------------------------
 
-def healthy(found, examples):
-    assert not found.refuted, found
-    assert found.rulings.get(Ruling.UNDECIDED, 0) == 0
-    assert found.rulings[Ruling.HOLDS] >= 0.9 * examples
-    assert found.n_rejected <= 0.05 * found.n_examples
-
-
-@pytest.mark.parametrize("name", TABLE)
-def test_no_game_refutes_it(name, hunt):
-    healthy(hunt(TABLE[name], examples=60), 60)
-
-
 WIDE = {
     "proposition-E.1": lambda s: s.stackelberg_games(nash=False, leader=3, follower=2),
     "proposition-E.2": lambda s: s.jointly_diagonal_games(leader=3, follower=2),
@@ -64,7 +52,7 @@ WIDE = {
 
 @pytest.mark.parametrize("name", WIDE)
 def test_nor_a_larger_one(name, hunt):
-    healthy(hunt(TABLE[name], WIDE[name](strategies), examples=20), 20)
+    hunt.healthy(TABLE[name], WIDE[name](strategies), examples=20)
 
 
 # -- the oracles -------------------------------------------------------------------------------
