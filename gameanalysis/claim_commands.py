@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -22,7 +21,7 @@ from .claim_points import check_game
 from .commandline import WrongInput, add_arguments, count, plain
 from .declaration.scanning import shown
 from .errors import GameError
-from .output import place_problem, json_text, write
+from .output import json_text, place_problem, progress_bar, write
 from .statements.claims import Claim, Ruling
 from .statements.falsification import Falsification, local_dict, saved, shown_lines
 from .statements.falsify import falsify, ruling_of
@@ -31,9 +30,6 @@ from .tables import text_table
 __all__ = ["add_claim_commands"]
 
 AS_EXPECTED, OTHERWISE = 0, 1
-
-#: Seconds of work after which a progress bar is shown.
-_DELAY = 1.0
 
 _CHECK = """\
 Without a game: explain a claim, or draw games that meet its hypotheses (--examples) and look
@@ -284,9 +280,10 @@ def _searched(args: argparse.Namespace, claim: Any, games: Any) -> Falsification
         raise WrongInput(f"cannot write the counterexample {shown(args.save, 80)}: {problem}")
     workers, examples = args.workers or 1, args.examples or 1000
     name = getattr(claim, 'name', '') or getattr(claim, '__name__', 'claim')
-    with _hypothesis_needed(), _progress(args, name, examples) as progress:
+    with _hypothesis_needed(), progress_bar(args, desc=name, total=examples,
+                                            unit=" games") as bar:
         found = falsify(claim, games, examples=examples, seed=args.seed or 0, workers=workers,
-                        progress=progress)
+                        progress=None if bar is None else bar.update)
     if args.save is not None and found.refuted:
         try:
             found.save(args.save)
@@ -304,25 +301,6 @@ def _hypothesis_needed() -> Iterator[None]:
         if error.name == "hypothesis":
             raise WrongInput(str(error)) from None
         raise
-
-
-@contextmanager
-def _progress(args: argparse.Namespace, name: str, total: int
-              ) -> Iterator[Callable[[int], None] | None]:
-    """What tells of long work on a terminal, where tqdm is installed; else nothing."""
-    if args.json or sys.stderr is None or not sys.stderr.isatty():
-        yield None
-        return
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        yield None
-        return
-    with tqdm(desc=name, total=total, unit=" games", file=sys.stderr, delay=_DELAY,
-              mininterval=0.1, leave=False) as bar:
-        def progress(games: int) -> None:
-            bar.update(games)
-        yield progress
 
 
 # -- falsify -------------------------------------------------------------------------------

@@ -8,9 +8,7 @@ and the exit status is 130.
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,8 +22,8 @@ from .learning_arguments import (DYNAMICS, OF, Motion, add_dynamics, as_wrong_in
 from .motion.flow import flow
 from .motion.simulate import iterate
 from .motion.trajectory import Outcome, Trajectory
-from .output import (add_outputs, check_outputs, described, print_result, save_picture,
-                     statement, write_csv)
+from .output import (add_outputs, check_outputs, described, print_result, progress_bar,
+                     save_picture, statement, write_csv)
 from .rule_commands import rule_dict
 from .simulated import HINTS, Kept, Simulated, checked_size, free, longer
 from .truth import Truth
@@ -36,9 +34,6 @@ from .verdicts.basins import basins as find_basins
 __all__ = ["add_motion_commands"]
 
 DONE, NOT_AS_ASKED, INTERRUPTED = 0, 1, 130
-
-#: Seconds of work after which a progress bar is shown.
-_DELAY = 1.0
 
 _SIMULATE = DYNAMICS + """\
 
@@ -168,10 +163,13 @@ def _basins(args: argparse.Namespace) -> int:
     length = {"duration": motion.length} if motion.is_flow else {
         "steps": motion.length, "step_size": motion.step_size}
     seed = args.seed or 0
-    with as_wrong_input(), _progress(args) as progress:
+    with as_wrong_input(), progress_bar(args, unit=" starts", mininterval=0) as bar:
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
         result = find_basins(motion.source, found, box, grid=grid, samples=samples, rng=seed,
-                             workers=args.workers, progress=progress, **length,
-                             **motion.options)
+                             workers=args.workers, progress=None if bar is None else progress,
+                             **length, **motion.options)
     print_result(args, lambda: _basins_text(result, motion, found), lambda: {
         **described(found), "rule": rule_dict(motion.rule), "motion": motion.words,
         "seed": seed if samples else None, "notes": list(motion.notes), **result.to_dict()})
@@ -209,21 +207,3 @@ def _basins_text(result: Basins, motion: Motion, found: Analysis) -> str:
         hints.append(f"still on the way: {longer(motion)}")
     return "\n".join([title.removesuffix(" ()"), motion.words, statement(found), "", *table,
                       *hints, *motion.notes])
-
-
-@contextmanager
-def _progress(args: argparse.Namespace) -> Iterator[Callable[[int, int], object] | None]:
-    """What tells of long work on a terminal, where tqdm is installed; else nothing."""
-    if args.json or sys.stderr is None or not sys.stderr.isatty():
-        yield None
-        return
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        yield None
-        return
-    with tqdm(unit=" starts", file=sys.stderr, delay=_DELAY, mininterval=0, leave=False) as bar:
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-        yield progress

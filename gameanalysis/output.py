@@ -23,8 +23,11 @@ from .truth import Truth
 from .verdicts.analysis import Analysis
 
 __all__ = ["add_outputs", "check_csv", "check_outputs", "check_picture", "described",
-           "json_text", "place_problem", "print_result", "save_picture", "statement", "write",
-           "write_csv"]
+           "json_text", "place_problem", "print_result", "progress_bar", "save_picture",
+           "statement", "write", "write_csv"]
+
+#: Seconds before a bar is shown.
+_DELAY = 1.0
 
 
 def json_text(data: Any) -> str:
@@ -88,6 +91,21 @@ def save_picture(path: str, figure: Any) -> None:
     """Write a Matplotlib figure."""
     with _one_line(f"cannot write the picture {shown(path, 80)}"):
         figure.savefig(path)
+
+
+@contextmanager
+def progress_bar(args: argparse.Namespace, **options: Any) -> Iterator[Any]:
+    """A tqdm bar of long work, on a terminal where tqdm is installed; else None."""
+    if args.json or sys.stderr is None or not sys.stderr.isatty():
+        yield None
+        return
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        yield None
+        return
+    with tqdm(file=sys.stderr, delay=_DELAY, leave=False, **options) as bar:
+        yield bar
 
 
 @contextmanager

@@ -128,6 +128,7 @@ def test_no_zero_of_many_transcendental_games_is_lost(start):
     assert sum(check_wild_game(seed, 40_000) for seed in range(start, start + 50)) > 50
 
 
+@pytest.mark.thorough
 def test_the_oracle_knows_figure_1():
     f = random_games.PLANE.zero
     X, Y = random_games.X, random_games.Y

@@ -52,8 +52,8 @@ NO_GAMES = {"Game", "Player", "zero_sum"}
 
 # Packages that only some modules may ask for, beside those that all may.
 EVERYWHERE = {"sympy", "mpmath", "numpy", "scipy"}
-ONLY = {**dict.fromkeys(ROW["pictures"], {"matplotlib"}), "output": {"matplotlib"},
-        "motion_commands": {"tqdm"}, "claim_commands": {"tqdm"}, "analysis": {"pandas"},
+ONLY = {**dict.fromkeys(ROW["pictures"], {"matplotlib"}), "output": {"matplotlib", "tqdm"},
+        "analysis": {"pandas"},
         **dict.fromkeys(ROW["families"], {"hypothesis"})}
 
 FILES = {path.stem: path for path in sorted(PACKAGE.rglob("*.py")) if path.stem != "__init__"}

@@ -603,7 +603,7 @@ class Terminal:
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_bar_on_a_terminal(monkeypatch, capsys, workers):
     pytest.importorskip("tqdm")
-    monkeypatch.setattr(claim_commands, "_DELAY", 0.0)
+    monkeypatch.setattr("gameanalysis.output._DELAY", 0)
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     arguments = ["check", "proposition-3", "--examples", "120", "--workers", workers]
@@ -615,7 +615,7 @@ def test_a_bar_on_a_terminal(monkeypatch, capsys, workers):
 
 
 def test_no_bar_without_tqdm_or_a_terminal(monkeypatch, run):
-    monkeypatch.setattr(claim_commands, "_DELAY", 0.0)
+    monkeypatch.setattr("gameanalysis.output._DELAY", 0)
     assert run("check", "proposition-3", "--examples", "30")[2] == ""
     monkeypatch.setitem(sys.modules, "tqdm", None)
     terminal = Terminal()

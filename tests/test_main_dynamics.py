@@ -551,7 +551,7 @@ MANY = ["basins", *WELLS, "--samples", "20500", "--flow", "0.01"]
 
 def test_progress_is_shown_on_a_terminal(monkeypatch, capsys):
     pytest.importorskip("tqdm")
-    monkeypatch.setattr("gameanalysis.motion_commands._DELAY", 0)
+    monkeypatch.setattr("gameanalysis.output._DELAY", 0)
     seen = Terminal()
     monkeypatch.setattr(sys, "stderr", seen)
     assert main(MANY) == 0
@@ -565,7 +565,7 @@ def test_progress_is_shown_on_a_terminal(monkeypatch, capsys):
 
 
 def test_no_progress_elsewhere(run, monkeypatch):
-    monkeypatch.setattr("gameanalysis.motion_commands._DELAY", 0)
+    monkeypatch.setattr("gameanalysis.output._DELAY", 0)
     assert run(*MANY)[2] == ""
 
 
