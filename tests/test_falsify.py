@@ -168,6 +168,12 @@ def test_the_first_counterexample_is_kept_where_nothing_is_to_shrink():
     assert stable_is_nash(*first.counterexample) is False
 
 
+def test_a_claim_may_be_given_by_its_name():
+    by_name, itself = (falsify(claim, PLANE, examples=30) for claim in (
+        "proposition-3", theorems.named("proposition-3")))
+    assert by_name.to_dict() == itself.to_dict()
+
+
 def test_workers_are_runs_with_seeds_of_their_own():
     # Share k of the examples is a run with the seed + 1_000_003 k.
     both = falsify(always, CUBIC, examples=101, seed=3, workers=2)
@@ -298,8 +304,8 @@ def test_pairs_of_a_game_and_a_point_will_do():
 
 
 @pytest.mark.parametrize("claimed, games, options, part", [
-    ("proposition-3", PLANE, {}, "theorems.named gives the Claim"),
-    (3, PLANE, {}, "a claim is a Claim or a function of a game and a point, not 3"),
+    ("propositon-3", PLANE, {}, "there is no claim called 'propositon-3'; did you mean"),
+    (3, PLANE, {}, "a claim is a Claim, the name of one, or a function of a game and a point"),
     (lambda game: True, PLANE, {}, "is called with a game and a point"),
     (lambda game, point, more: True, PLANE, {}, "missing a required argument: 'more'"),
     (always, None, {}, "a function needs games="),

@@ -187,7 +187,8 @@ def test_a_point_by_name_or_in_order(run, data):
     status, out, _ = run("check", "proposition-3", *SADDLE, "--at", "x=-1/2", "y=pi")
     assert status == 0
     assert out == ("at x = -1/2, y = pi: not critical\n\nproposition-3: hypotheses not met\n"
-                   "  yes       zero-sum\n  no        differential Nash\n")
+                   "  yes       zero-sum\n  no        differential Nash (omega is not zero, or "
+                   "not defined, exactly at this point)\n")
 
 
 def test_a_game_may_stand_anywhere_behind_the_names(data):

@@ -21,6 +21,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,8 @@ __all__ = ["falsify", "ruling_of"]
 Predicate = Callable[[Any, Any], Any]
 
 
-def falsify(claim: Claim | Predicate, games: Any = None, *, examples: int = 1000, seed: int = 0,
-            workers: int = 1, shrink: bool = True,
+def falsify(claim: Claim | str | Predicate, games: Any = None, *, examples: int = 1000,
+            seed: int = 0, workers: int = 1, shrink: bool = True,
             save: str | os.PathLike[str] | None = None,
             progress: Callable[[int], None] | None = None) -> Falsification:
     """Search for a counterexample to a claim, and shrink it.
@@ -49,8 +50,8 @@ def falsify(claim: Claim | Predicate, games: Any = None, *, examples: int = 1000
 
     Parameters
     ----------
-    claim : a `Claim`, or a function of a game and a point that returns whether the claim
-        holds there, as a bool or a `Truth` (UNDECIDED counts as such), or raises
+    claim : a `Claim` or the name of one, or a function of a game and a point that returns
+        whether the claim holds there, as a bool or a `Truth` (UNDECIDED counts as such), or raises
         AssertionError where it does not.  It may call ``hypothesis.assume``.
     games : a Hypothesis strategy of `LocalGame`, of pairs (game, point), or a `Claim`'s own
         if None; see `gameanalysis.strategies`.
@@ -70,6 +71,8 @@ def falsify(claim: Claim | Predicate, games: Any = None, *, examples: int = 1000
     >>> falsify(general, strategies.nash_games(zero_sum=False), examples=200).refuted
     True
     """
+    if isinstance(claim, str):
+        claim = import_module("gameanalysis.theorems").named(claim)
     _check_claim(claim)
     strategy = _strategy(claim, games)
     for what, number in (("examples", examples), ("workers", workers)):
@@ -98,9 +101,8 @@ def _check_claim(claim: Any) -> None:
     if isinstance(claim, Claim):
         return
     if not callable(claim):
-        raise GameError(f"a claim is a Claim or a function of a game and a point, not {claim!r}"
-                        + ("; gameanalysis.theorems.named gives the Claim of a name"
-                           if isinstance(claim, str) else ""))
+        raise GameError(f"a claim is a Claim, the name of one, or a function of a game and a "
+                        f"point, not {claim!r}")
     try:
         inspect.signature(claim).bind(None, None)
     except TypeError as error:

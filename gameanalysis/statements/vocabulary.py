@@ -33,6 +33,14 @@ def positive_value(name: str) -> Condition:
                      lambda local: Truth.of(local.value(name) > 0))
 
 
+def _at_rest(local: LocalGame, found: Truth, of: str) -> Finding:
+    """The answer, and where it is no, whether that is because the point is not critical."""
+    if found is Truth.NO and local.is_critical(of) is Truth.NO:
+        field = "omega" if of == "simultaneous" else "omega_S"
+        return Finding(found, f"{field} is not zero, or not defined, exactly at this point")
+    return Finding(found)
+
+
 def _tau(local: LocalGame) -> object:
     return local.value("tau")
 
@@ -48,17 +56,18 @@ REGULAR_FOLLOWER = Condition("det D22 f2 != 0", r"\det D_2^2f_2(x) \neq 0",
 LEADER_DEFINITE = Condition("D11 f1 > 0", r"D_1^2f_1(x) > 0", lambda local: local.is_positive(0))
 FOLLOWER_DEFINITE = Condition("D22 f2 > 0", r"D_2^2f_2(x) > 0",
                               lambda local: local.is_positive(1))
-NASH = Condition("differential Nash", r"x \text{ is a DNE}", lambda local: local.nash)
+NASH = Condition("differential Nash", r"x \text{ is a DNE}",
+                 lambda local: _at_rest(local, local.nash, "simultaneous"))
 STACKELBERG = Condition("differential Stackelberg", r"x \text{ is a DSE}",
-                        lambda local: local.stackelberg)
+                        lambda local: _at_rest(local, local.stackelberg, "stackelberg"))
 STABLE = Condition(
     "spec J_tau in the right half-plane, omega = 0",
     r"\operatorname{spec}J_\tau(x) \subset \mathbb C_+^\circ,\ \omega(x) = 0",
-    lambda local: local.is_stable("simultaneous", _tau(local)))
+    lambda local: _at_rest(local, local.is_stable("simultaneous", _tau(local)), "simultaneous"))
 STACKELBERG_STABLE = Condition(
     "spec J_S_tau in the right half-plane, omega_S = 0",
     r"\operatorname{spec}J_{S_\tau}(x) \subset \mathbb C_+^\circ,\ \omega_S(x) = 0",
-    lambda local: local.is_stable("stackelberg", _tau(local)))
+    lambda local: _at_rest(local, local.is_stable("stackelberg", _tau(local)), "stackelberg"))
 STACKELBERG_HYPERBOLIC = Condition(
     "no eigenvalue of J_S_tau on the imaginary axis",
     r"\operatorname{spec}J_{S_\tau}(x) \cap i\mathbb R = \emptyset",
