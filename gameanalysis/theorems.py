@@ -14,7 +14,6 @@ be false are claims, too, with ``holds=False``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
@@ -22,7 +21,7 @@ from .declaration.game import Game
 from .errors import GameError
 from .statements import (avoidance, convergence, equilibria, genericity, neighbours, placement,
                          refuted)
-from .statements.claims import Claim, Condition, Finding, Ruling, Verdict, judge
+from .statements.claims import Claim, Condition, Finding, Ruling, Verdict, judge, named
 from .statements.falsification import Falsification, counterexample
 from .statements.falsify import falsify
 from .verdicts.local import LocalGame
@@ -39,20 +38,6 @@ TABLE: Mapping[str, Claim] = MappingProxyType({
 def names(*, holds: bool | None = None) -> tuple[str, ...]:
     """The names of all claims, or of those that hold, or of the false readings."""
     return tuple(name for name, claim in TABLE.items() if holds in (None, claim.holds))
-
-
-def named(name: str) -> Claim:
-    """The claim of a name.  Raises `GameError` for another one, with the nearest.
-
-    >>> named("proposition-3")
-    Claim(name='proposition-3', title='Proposition 3', holds=True, error_probability=None)
-    """
-    if name not in TABLE:
-        near = get_close_matches(str(name), TABLE, n=3)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise GameError(f"there is no claim called {name!r}{hint} "
-                        "(gameanalysis.theorems.names() lists all)")
-    return TABLE[name]
 
 
 def check(claim: Claim | str, game: Game | LocalGame, point: Any = None, *, seed: int = 0,

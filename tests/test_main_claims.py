@@ -64,7 +64,9 @@ def table(monkeypatch):
                    Truth.UNDECIDED, "who knows"))),
                claim("chance", (), Condition("luck", "", lambda local, rng: Truth.YES),
                      error_probability=1e-9)]
-    monkeypatch.setattr(theorems, "TABLE", {entry.name: entry for entry in entries})
+    known = {entry.name: entry for entry in entries}
+    monkeypatch.setattr(theorems, "TABLE", known)
+    monkeypatch.setattr("gameanalysis.statements.claims._CLAIMS", known)
 
 
 # -- check: lists and explanations -------------------------------------------------------

@@ -23,6 +23,7 @@ import inspect
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -33,7 +34,7 @@ from ..truth import Truth
 from ..verdicts.local import LocalGame
 
 __all__ = ["Claim", "Condition", "Finding", "Ruling", "Verdict", "claim", "judge",
-           "needs_hypothesis"]
+           "named", "needs_hypothesis"]
 
 
 class Ruling(Enum):
@@ -257,6 +258,24 @@ def needs_hypothesis(error: ModuleNotFoundError) -> ModuleNotFoundError:
                                name="hypothesis")
 
 
+#: All claims by name; the modules that enter them are loaded with `gameanalysis.theorems`.
+_CLAIMS: dict[str, Claim] = {}
+
+
+def named(name: str) -> Claim:
+    """The claim of a name.  Raises `GameError` for another one, with the nearest.
+
+    >>> named("proposition-3")
+    Claim(name='proposition-3', title='Proposition 3', holds=True, error_probability=None)
+    """
+    if name not in _CLAIMS:
+        near = get_close_matches(str(name), _CLAIMS, n=3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise GameError(f"there is no claim called {name!r}{hint} "
+                        "(gameanalysis.theorems.names() lists all)")
+    return _CLAIMS[name]
+
+
 def judge(claim: Claim, local: LocalGame, *, seed: int = 0, every: bool = False) -> Verdict:
     """The verdict of a claim at a game and a point.
 
@@ -295,9 +314,9 @@ def claim(table: dict[str, Claim], name: str, title: str, *, statement: str, sou
     words what is claimed, and proves it.
     """
     def entered(decide: Decision) -> Decision:
-        if name in table:
+        if name in _CLAIMS:
             raise GameError(f"there are two claims called {name}")
-        table[name] = Claim(
+        table[name] = _CLAIMS[name] = Claim(
             name=name, title=title, statement=statement, source=source,
             hypotheses=tuple(hypotheses), conclusion=Condition(then, then, decide),
             make_games=games, about=inspect.cleandoc(decide.__doc__ or ""), holds=holds,

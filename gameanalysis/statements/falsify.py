@@ -21,7 +21,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ from sympy.logic.boolalg import BooleanAtom
 from ..errors import GameError
 from ..truth import Truth
 from ..verdicts.local import LocalGame
-from .claims import Claim, Ruling, Verdict, judge, needs_hypothesis
+from .claims import Claim, Ruling, Verdict, judge, named, needs_hypothesis
 from .falsification import Falsification
 
 __all__ = ["falsify", "ruling_of"]
@@ -72,7 +71,7 @@ def falsify(claim: Claim | str | Predicate, games: Any = None, *, examples: int 
     True
     """
     if isinstance(claim, str):
-        claim = import_module("gameanalysis.theorems").named(claim)
+        claim = named(claim)
     _check_claim(claim)
     strategy = _strategy(claim, games)
     for what, number in (("examples", examples), ("workers", workers)):
