@@ -21,7 +21,8 @@ from .declaration.game import Game
 from .errors import GameError
 from .statements import (avoidance, convergence, equilibria, genericity, neighbours, placement,
                          refuted)
-from .statements.claims import Claim, Condition, Finding, Ruling, Verdict, judge, named
+from .statements.claims import (KNOWN, Claim, Condition, Finding, Ruling, Verdict, judge,
+                                named)
 from .statements.falsification import Falsification, counterexample
 from .statements.falsify import falsify
 from .verdicts.local import LocalGame
@@ -33,6 +34,7 @@ __all__ = ["Claim", "Condition", "Falsification", "Finding", "Ruling", "TABLE", 
 TABLE: Mapping[str, Claim] = MappingProxyType({
     name: claim for module in (equilibria, placement, genericity, convergence, avoidance,
                                neighbours, refuted) for name, claim in module.TABLE.items()})
+KNOWN.update(TABLE)
 
 
 def names(*, holds: bool | None = None) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ def table(monkeypatch):
                      error_probability=1e-9)]
     known = {entry.name: entry for entry in entries}
     monkeypatch.setattr(theorems, "TABLE", known)
-    monkeypatch.setattr("gameanalysis.statements.claims._CLAIMS", known)
+    monkeypatch.setattr("gameanalysis.statements.claims.KNOWN", known)
 
 
 # -- check: lists and explanations -------------------------------------------------------

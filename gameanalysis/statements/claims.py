@@ -33,7 +33,7 @@ from ..errors import GameError
 from ..truth import Truth
 from ..verdicts.local import LocalGame
 
-__all__ = ["Claim", "Condition", "Finding", "Ruling", "Verdict", "claim", "judge",
+__all__ = ["Claim", "Condition", "Finding", "KNOWN", "Ruling", "Verdict", "claim", "judge",
            "named", "needs_hypothesis"]
 
 
@@ -258,8 +258,8 @@ def needs_hypothesis(error: ModuleNotFoundError) -> ModuleNotFoundError:
                                name="hypothesis")
 
 
-#: All claims by name; the modules that enter them are loaded with `gameanalysis.theorems`.
-_CLAIMS: dict[str, Claim] = {}
+#: The claims that have a name everywhere; `theorems` enters them.
+KNOWN: dict[str, Claim] = {}
 
 
 def named(name: str) -> Claim:
@@ -268,12 +268,12 @@ def named(name: str) -> Claim:
     >>> named("proposition-3")
     Claim(name='proposition-3', title='Proposition 3', holds=True, error_probability=None)
     """
-    if name not in _CLAIMS:
-        near = get_close_matches(str(name), _CLAIMS, n=3)
+    if name not in KNOWN:
+        near = get_close_matches(str(name), KNOWN, n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise GameError(f"there is no claim called {name!r}{hint} "
                         "(gameanalysis.theorems.names() lists all)")
-    return _CLAIMS[name]
+    return KNOWN[name]
 
 
 def judge(claim: Claim, local: LocalGame, *, seed: int = 0, every: bool = False) -> Verdict:
@@ -314,9 +314,9 @@ def claim(table: dict[str, Claim], name: str, title: str, *, statement: str, sou
     words what is claimed, and proves it.
     """
     def entered(decide: Decision) -> Decision:
-        if name in _CLAIMS:
+        if name in table:
             raise GameError(f"there are two claims called {name}")
-        table[name] = _CLAIMS[name] = Claim(
+        table[name] = Claim(
             name=name, title=title, statement=statement, source=source,
             hypotheses=tuple(hypotheses), conclusion=Condition(then, then, decide),
             make_games=games, about=inspect.cleandoc(decide.__doc__ or ""), holds=holds,
