@@ -67,5 +67,10 @@ def __getattr__(name: str) -> object:
     # Hypothesis is loaded when its strategies are first asked for.
     if name == "strategies":
         from importlib import import_module
-        return import_module(".strategies", __name__)
+
+        from .statements.claims import needs_hypothesis
+        try:
+            return import_module(".strategies", __name__)
+        except ModuleNotFoundError as error:
+            raise needs_hypothesis(error) from None
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
