@@ -592,7 +592,7 @@ def test_fewer_than_one_example_in_twenty_is_rejected(name):
         local = draw(ALL[name](at="anywhere"))
         completed.append(1)
         return local
-    n = len(_examples(counted(), 120))
+    n = len(_examples(counted(), 80))
     # What Hypothesis gives up, by overrun or because it has drawn it before, counts as lost.
     assert n == len(completed)
     assert len(started) - n < len(started) / 20
