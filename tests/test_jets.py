@@ -83,7 +83,7 @@ def test_shifts(f, point, order):
 
 
 @given(polynomials, st.tuples(ratios, ratios, ratios), st.integers(0, 4))
-@settings(max_examples=50)
+@settings(max_examples=30)
 def test_taylor_polynomials_of_polynomials(f, point, order):
     moved = element(f).compose([(g, g + QQ(p.numerator, p.denominator))
                                 for g, p in zip(GENS, point)])
@@ -148,7 +148,7 @@ functions = st.sampled_from([f for fs in AT.values() for f in fs])
 
 
 @given(inner, inner, functions, functions, st.integers(-2, 2), small, small)
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_sums_products_and_quotients_of_functions(u, v, first, second, k, a, b):
     """Along a line, where SymPy's derivatives are short."""
     one, two = (f(w + int(f is sp.log)) for f, w in ((first, u), (second, v)))

@@ -121,7 +121,7 @@ def of_every_kind(strategy, **arguments):
                       for kind in completions.KINDS for at in ("origin", "anywhere")])
 
 
-def drawn(strategy, n=8, **arguments):
+def drawn(strategy, n=5, **arguments):
     """A decorator: the test sees games of every kind."""
     def decorated(test):
         return settings(max_examples=n, suppress_health_check=[HealthCheck.too_slow])(
@@ -129,7 +129,7 @@ def drawn(strategy, n=8, **arguments):
     return decorated
 
 
-def for_all(strategy, judged, n=8, **arguments):
+def for_all(strategy, judged, n=5, **arguments):
     """The judge says yes to every drawn game."""
     @drawn(strategy, n, **arguments)
     def test(local):
@@ -592,7 +592,7 @@ def test_fewer_than_one_example_in_twenty_is_rejected(name):
         local = draw(ALL[name](at="anywhere"))
         completed.append(1)
         return local
-    n = len(_examples(counted(), 80))
+    n = len(_examples(counted(), 60))
     # What Hypothesis gives up, by overrun or because it has drawn it before, counts as lost.
     assert n == len(completed)
     assert len(started) - n < len(started) / 20

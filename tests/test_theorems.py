@@ -13,7 +13,7 @@ from gameanalysis import theorems
 @pytest.mark.parametrize("name", theorems.names(holds=True))
 def test_no_game_refutes_it(name, hunt):
     claim = theorems.named(name)
-    hunt.healthy(claim, examples=15 if claim.is_statistical else 60)
+    hunt.healthy(claim, examples=12 if claim.is_statistical else 30)
 
 
 @pytest.mark.parametrize("name", theorems.names())
