@@ -22,7 +22,6 @@ from gameanalysis.verdicts.local import LocalGame
 
 x, y, t = sp.symbols("x y t", real=True)
 GENERIC, AVOIDED = genericity.TABLE, avoidance.TABLE
-STRUCTURAL = ("theorem-2", "mazumdar-ratliff")
 
 
 def known(name, **values):

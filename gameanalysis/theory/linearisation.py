@@ -36,6 +36,7 @@ from ..verdicts.analyze import classify
 from .bounds import difference, down, product, solve, transposed, up
 from ..verdicts.classify import CriticalPoint
 from ..verdicts.forms import Forms
+from ..verdicts.location import numbers_at
 
 __all__ = ["Linearisation", "leader_rows", "magnitude", "read_number"]
 
@@ -112,14 +113,9 @@ class Linearisation:
     @cached_property
     def exact_numbers(self) -> ExactNumbers | None:
         """Arithmetic at the point where it is rational or a multiple of pi, else None."""
-        values: list[Fraction | PiMultiple] = []
-        for value in self.point.exact or ():
-            turns = value if value.is_Rational else sp.cancel(value / sp.pi)
-            if not turns.is_Rational:
-                return None
-            fraction = Fraction(int(turns.p), int(turns.q))
-            values.append(fraction if value.is_Rational else PiMultiple(fraction))
-        return ExactNumbers(values) if values and self.point.certified else None
+        if not self.point.exact or not self.point.certified:
+            return None
+        return numbers_at(self.point.exact)
 
     @cached_property
     def exact_jacobian(self) -> tuple[ExactNumbers, Rows] | None:

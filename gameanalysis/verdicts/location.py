@@ -26,7 +26,7 @@ from ..numerics.enclosure import Zero, float_ends
 from ..programs.program import Program
 
 __all__ = ["Location", "CertifiedLocation", "AlgebraicLocation", "ExactLocation",
-           "FloatLocation", "RationalLocation"]
+           "FloatLocation", "RationalLocation", "numbers_at"]
 
 Array = NDArray[np.float64]
 Ends = Sequence[tuple[Fraction, Fraction]]
@@ -127,14 +127,7 @@ class ExactLocation(Location):
 
     def exact_numbers(self) -> ExactNumbers | None:
         """Arithmetic with rational numbers and multiples of pi, None for others."""
-        numbers: list[Fraction | PiMultiple] = []
-        for value in self._values:
-            turns = value if value.is_Rational else sp.cancel(value / sp.pi)
-            if not turns.is_Rational:
-                return None
-            fraction = Fraction(int(turns.p), int(turns.q))
-            numbers.append(fraction if value.is_Rational else PiMultiple(fraction))
-        return ExactNumbers(numbers)
+        return numbers_at(self._values)
 
     @property
     def exact(self) -> tuple[sp.Expr, ...] | None:
@@ -173,9 +166,16 @@ class AlgebraicLocation(Location):
 
 def _number(value: sp.Expr) -> Fraction | PiMultiple:
     """A rational number or a rational multiple of pi."""
-    rational = value if value.is_Rational else value / sp.pi
+    rational = value if value.is_Rational else sp.cancel(value / sp.pi)
     fraction = Fraction(int(rational.p), int(rational.q))
     return fraction if value.is_Rational else PiMultiple(fraction)
+
+
+def numbers_at(values: Sequence[sp.Expr]) -> ExactNumbers | None:
+    """Arithmetic at a point of rational numbers and multiples of pi, None for others."""
+    if not all(v.is_Rational or sp.cancel(v / sp.pi).is_Rational for v in values):
+        return None
+    return ExactNumbers([_number(v) for v in values])
 
 
 class CertifiedLocation(Location):
