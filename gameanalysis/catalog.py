@@ -21,6 +21,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import sympy as sp
+from sympy.polys.domains import QQ
+from sympy.polys.matrices import DomainMatrix
 
 from .declaration import matrix_games, separating
 from .declaration.entries import (FIEZ_2019, FIEZ_2020, FIEZ_RATLIFF_2021, LINEAR, Entry,
@@ -158,12 +160,11 @@ def finite_learning_ratio() -> Game:
 
 
 def _known_covariance() -> tuple[KnownPoint, ...]:
-    values = covariance().parameters
-    s = {symbol.name: value for symbol, value in values.items()}
-    root = sp.sqrt(s["sigma11"])
-    factor = (root, 0, s["sigma12"]/root,
-              sp.sqrt(s["sigma22"] - s["sigma12"]**2/s["sigma11"]))
-    flat = tuple(s[name]/s["eta"] for name in ("sigma11", "sigma12", "sigma12", "sigma22"))
+    values = {symbol.name: value for symbol, value in covariance().parameters.items()}
+    s11, s12, s22 = (values[f"Sigma{k}"] for k in (11, 12, 22))
+    root = sp.sqrt(s11)
+    factor = (root, 0, s12/root, sp.sqrt(s22 - s12**2/s11))
+    flat = tuple(s/values["eta"] for s in (s11, s12, s12, s22))
     return (at((*factor, 0, 0, 0, 0), nash=False, leads=(False, False),
                stable=(False, False), isolated=False),
             at((0, 0, 0, 0, *flat), nash=False, leads=(False, False), stable=(False, False)))
@@ -177,9 +178,9 @@ def covariance(m: int = 2, *, eta: Number = 0.5,
                rng: int | Generator | None = 0) -> Game:
     """Learning an m x m covariance matrix with a Wasserstein GAN.
 
-    f1 = sum_ij W_ij (Sigma - V V^T)_ij,  f2 = -f1 + (eta/2) sum_ij W_ij^2,
-    so omega = (-(W + W^T)V, V V^T - Sigma + eta W).  The leader chooses V, the
-    follower W, row by row: 2 m^2 variables.
+    f1 = tr(W^T (Sigma - V V^T)),  f2 = -f1 + (eta/2) |W|^2 (Frobenius), so
+    omega = (-(W + W^T) V, V V^T - Sigma + eta W).  The leader chooses V, the follower W, both
+    m x m: 2 m^2 variables, row by row.
 
     V V^T = Sigma with W = 0 is critical.  V -> VQ with Q orthogonal leaves it
     so: for m > 1 these points are not isolated, the total Hessian is
@@ -203,29 +204,20 @@ def covariance(m: int = 2, *, eta: Number = 0.5,
     matrix = _random_covariance(m, rng) if sigma is None else sp.Matrix(sigma).applyfunc(exact)
     if matrix.shape != (m, m) or matrix != matrix.T:
         raise GameError(f"sigma must be a symmetric {m} x {m} matrix")
-
-    def symbol(letter: str, i: int, j: int) -> sp.Symbol:
-        return sp.Symbol(f"{letter}{i}{j}" if m < 10 else f"{letter}{i}_{j}", real=True)
-
-    indices = range(1, m + 1)
-    v = {(i, j): symbol("V", i, j) for i in indices for j in indices}
-    w = {(i, j): symbol("W", i, j) for i in indices for j in indices}
-    s = {(i, j): symbol("sigma", min(i, j), max(i, j)) for i in indices for j in indices}
-    f = sp.Add(*(w[i, j]*(s[i, j] - sp.Add(*(v[i, k]*v[j, k] for k in indices)))
-                 for i in indices for j in indices))
+    V, W, S = (sp.MatrixSymbol(name, m, m) for name in ("V", "W", "Sigma"))
     strength = sp.Symbol("eta", real=True)
-    penalty = strength/2*sp.Add(*(entry**2 for entry in w.values()))
-    values = {s[i, j]: matrix[i - 1, j - 1] for i in indices for j in indices if i <= j}
-    return Game(Player(f, v.values()), Player(penalty - f, w.values()),
-                parameters={strength: eta, **values}, name="covariance")
+    f = sp.Trace(W.T*(S - V*V.T))
+    return Game(Player(f, V), Player(strength/2*sp.Trace(W.T*W) - f, W),
+                parameters={strength: eta, S: matrix}, name="covariance")
 
 
 def _random_covariance(m: int, rng: int | Generator | None) -> sp.MatrixBase:
     # Here, not above: the declaration of games needs no NumPy otherwise.
     from numpy.random import default_rng
     draws = default_rng(rng).standard_normal((m, m))
-    u = sp.Matrix(m, m, lambda i, j: sp.Rational(round(float(draws[i, j])*2**20), 2**20))
-    return u*u.T + sp.eye(m)
+    u = DomainMatrix([[QQ(round(value*2**20), 2**20) for value in row]
+                      for row in draws.tolist()], (m, m), QQ)
+    return (u*u.transpose() + DomainMatrix.eye(m, QQ)).to_Matrix()
 
 
 @entry(_TABLE, reference=_DIRAC, box=[(-4, 4)],

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "gameanalysis"
 # A module imports only from the rows above, or from the left in its own row.
 ROWS = """
     base          errors truth tables
-    declaration   costs game scanning formulas parsing entries separating matrix_games catalog
+    declaration   costs matrices game scanning formulas parsing entries separating matrix_games catalog
     exact         jets derivatives minors definiteness discs univariate macaulay reduction
                   exactness numberfield algebra exponentials
     waist         dynamics

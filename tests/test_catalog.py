@@ -416,7 +416,7 @@ def test_covariance_is_the_paper_s_game(m, seed):
     game = catalog.covariance(m, rng=seed)
     assert game == catalog.covariance(m, rng=np.random.default_rng(seed))
     values = {s.name: float(x) for s, x in game.parameters.items()}
-    sigma = np.array([[values[f"sigma{min(i, j)}{max(i, j)}"] for j in range(1, m + 1)]
+    sigma = np.array([[values[f"Sigma{i}{j}"] for j in range(1, m + 1)]
                       for i in range(1, m + 1)])
     u = np.random.default_rng(seed).standard_normal((m, m))
     assert np.allclose(sigma, u @ u.T + np.eye(m), atol=1e-4)
@@ -432,7 +432,8 @@ def test_covariance_is_the_paper_s_game(m, seed):
 def test_covariance_arguments():
     game = catalog.covariance(2, eta=0.1, sigma=[[2, 0.5], [0.5, 1]])
     assert {s.name: value for s, value in game.parameters.items()} == {
-        "eta": sp.Rational(1, 10), "sigma11": 2, "sigma12": sp.Rational(1, 2), "sigma22": 1}
+        "eta": sp.Rational(1, 10), "Sigma11": 2, "Sigma12": sp.Rational(1, 2),
+        "Sigma21": sp.Rational(1, 2), "Sigma22": 1}
     assert [s.name for s in game.variables] == "V11 V12 V21 V22 W11 W12 W21 W22".split()
     large = catalog.covariance(11, sigma=sp.eye(11))
     assert len(set(large.variables)) == 242, "V1_11 and V11_1 are two symbols"

@@ -20,8 +20,8 @@ from sympy.core.function import AppliedUndef
 from ..errors import GameError, UnsupportedFunction
 from ..tables import short
 
-__all__ = ["Number", "SMOOTH_FUNCTIONS", "checked_cost", "checked_periods", "exact", "names_of",
-           "sum_to_zero"]
+__all__ = ["Number", "SMOOTH_FUNCTIONS", "check_node", "checked_cost", "checked_periods",
+           "exact", "names_of", "rationalise", "sum_to_zero"]
 
 Number = Union[int, float, Fraction, Decimal, sp.Expr]
 
@@ -80,7 +80,7 @@ def exact(value: Number, what: str = "a constant") -> sp.Expr:
         return sp.Rational(repr(number))
     if not isinstance(value, sp.Expr):
         raise GameError(f"{what} must be a real number, not {value!r}")
-    value = _rationalise(value, what)
+    value = rationalise(value, what)
     if value.free_symbols:
         raise GameError(f"{what} must be a number, but {value} contains "
                         f"{names_of(value.free_symbols)}")
@@ -92,7 +92,7 @@ def exact(value: Number, what: str = "a constant") -> sp.Expr:
     return value
 
 
-def _rationalise(expression: sp.Expr, what: str) -> sp.Expr:
+def rationalise(expression: sp.Expr, what: str) -> sp.Expr:
     """Replace every Float by the rational of its shortest decimal form."""
     floats = expression.atoms(sp.Float)
     if not floats:
@@ -158,7 +158,7 @@ def checked_cost(cost: Number) -> tuple[sp.Expr, frozenset[sp.Symbol]]:
         return exact(cost, "a cost"), frozenset()
     nodes = _nodes(cost)
     if any(node.is_Float for node in nodes):
-        cost = _rationalise(cost, "a cost")
+        cost = rationalise(cost, "a cost")
         nodes = _nodes(cost)
     if not nodes.isdisjoint(_NOT_FINITE):
         raise GameError(f"a cost contains NaN or infinity: {short(cost)}")
@@ -170,7 +170,7 @@ def checked_cost(cost: Number) -> tuple[sp.Expr, frozenset[sp.Symbol]]:
     else:
         return cost, frozenset(node for node in nodes if node.is_Symbol)
     for node in sp.preorder_traversal(cost):        # in order, for the same message each time
-        _check_node(node)
+        check_node(node)
     return cost, frozenset(cost.free_symbols)
 
 
@@ -185,7 +185,8 @@ def _nodes(expression: sp.Expr) -> set[sp.Basic]:
     return seen
 
 
-def _check_node(node: sp.Basic) -> None:
+def check_node(node: sp.Basic) -> None:
+    """Raise `UnsupportedFunction` if a part of a cost is no smooth function of its parts."""
     name = node.func.__name__
     # A function without a formula may have any name, that of a known one included.
     known = name in SMOOTH_FUNCTIONS and not isinstance(node, AppliedUndef)
