@@ -1,0 +1,1 @@
+"""Costs of matrices as NumPy code: their graph, derivatives, programs and linear systems."""
