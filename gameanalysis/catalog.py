@@ -10,8 +10,9 @@ the facts are those of Definitions 3 and 4 and the stability of
 x' = -omega(x) and x' = -omega_S(x), all for the default parameters.
 
 A new game is one function below, under the decorator that holds its facts; or
-in ``matrix_games`` where players mix finitely many actions, or in
-``separating`` where it only keeps two notions apart.
+in ``matrix_games`` where players mix finitely many actions, in ``oligopolies``
+where firms choose quantities, or in ``separating`` where it only keeps two
+notions apart.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ import sympy as sp
 from sympy.polys.domains import QQ
 from sympy.polys.matrices import DomainMatrix
 
-from .declaration import matrix_games, separating
+from .declaration import matrix_games, oligopolies, separating
 from .declaration.entries import (FIEZ_2019, FIEZ_2020, FIEZ_RATLIFF_2021, LINEAR, Entry,
                                   KnownPoint, at, entry)
 from .declaration.costs import Number, exact
 from .declaration.game import Game, Player, zero_sum
 from .declaration.matrix_games import (iterated_prisoners_dilemma, matching_pennies,
                                        prisoners_dilemma, rock_paper_scissors, softmax_bimatrix)
+from .declaration.oligopolies import cournot, isoelastic, oligopoly, oligopoly_quantities
 from .declaration.separating import (bilinear, dse_not_nash, dse_unstable,
                                      dse_unstable_general_sum, jin_centre, jin_cosine,
                                      nash_not_dse_general_sum, nash_unstable_general_sum,
@@ -41,12 +43,12 @@ from .errors import GameError
 
 __all__ = [
     "Entry", "KnownPoint", "game", "info", "names",
-    "bilinear", "covariance", "dirac_gan", "dse_not_nash", "dse_unstable",
+    "bilinear", "cournot", "covariance", "dirac_gan", "dse_not_nash", "dse_unstable",
     "dse_unstable_general_sum", "duopoly", "figure1", "finite_learning_ratio", "forsaken",
-    "hamiltonian", "iterated_prisoners_dilemma", "jin_centre", "jin_cosine",
+    "hamiltonian", "isoelastic", "iterated_prisoners_dilemma", "jin_centre", "jin_cosine",
     "matching_pennies", "nash_not_dse_general_sum", "nash_unstable_general_sum",
-    "non_normal", "prisoners_dilemma", "realizable", "rock_paper_scissors",
-    "schur_not_total_hessian", "schur_off_curve", "softmax_bimatrix", "stable_neither",
+    "non_normal", "oligopoly", "oligopoly_quantities", "prisoners_dilemma", "realizable",
+    "rock_paper_scissors", "schur_not_total_hessian", "schur_off_curve", "softmax_bimatrix", "stable_neither",
     "stable_not_dse_general_sum", "tandem", "tau_star_2", "torus", "torus_location",
     "wgan_dirac",
 ]
@@ -68,7 +70,7 @@ def names() -> tuple[str, ...]:
     >>> names()[0], "jin_centre" in names()
     ('figure1', True)
     """
-    return (*_TABLE, *matrix_games.TABLE, *separating.TABLE)
+    return (*_TABLE, *matrix_games.TABLE, *oligopolies.TABLE, *separating.TABLE)
 
 
 def info(name: str) -> Entry:
@@ -79,7 +81,7 @@ def info(name: str) -> Entry:
     >>> info("duopoly").known[0].x
     (92/3, 101/3)
     """
-    found = {**_TABLE, **matrix_games.TABLE, **separating.TABLE}.get(name)
+    found = {**_TABLE, **matrix_games.TABLE, **oligopolies.TABLE, **separating.TABLE}.get(name)
     if found is None:
         close = difflib.get_close_matches(str(name), names(), n=3, cutoff=0.4)
         hint = f"; did you mean {', '.join(close)}?" if close else ""

@@ -9,26 +9,33 @@ Two fields come from a game (f1, f2), with omega and D f1 of `derivatives`:
 
     simultaneous gradient   omega         = (D1 f1, D2 f2),
     Stackelberg gradient    omega_S(tau)  = (D f1, tau D2 f2),
-        D f1 = D1 f1 - D21 f2^T (D22 f2 + eta I)^-1 D2 f1.
+        D f1 = D1 f1 - D21 f2^T (D22 f2 + eta I)^-1 D2 f1,
+
+and one from a `Hierarchy`, with the stacked gradients F_j of `anticipation`:
+
+    hierarchy gradient      G_1           = (tau_1 F_1, ..., tau_L F_L).
 
 Reference: Fiez, Chasnov and Ratliff, ICML 2020, section 2 and eq. (4).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sympy as sp
 
 from .declaration.costs import Number, checked_periods, exact
 from .declaration.game import Game, Player
+from .declaration.hierarchy import Hierarchy
 from .errors import GameError, UnsupportedFunction
 from .exact.derivatives import (game_gradient, game_jacobian, jacobian, ratio, regularisation,
                                 stackelberg_jacobian, total_derivative)
+from .exact.anticipation import hierarchy_gradient_column
 from .tables import short
 
-__all__ = ["VectorField", "GameField", "simultaneous_gradient", "stackelberg_gradient"]
+__all__ = ["VectorField", "GameField", "HierarchyField", "hierarchy_gradient",
+           "simultaneous_gradient", "stackelberg_gradient"]
 
 
 class VectorField:
@@ -240,6 +247,97 @@ class GameField(VectorField):
         return f"{self.name} in {n} variables ({names}){rates}"
 
 
+class HierarchyField(VectorField):
+    """The field of gradient play in a hierarchy; made by `hierarchy_gradient`.
+
+    Like a `GameField` it knows where it comes from, so that programs can derive it from the
+    costs; ``expressions`` and ``jacobian`` are derived only when asked for.
+
+    Parameters
+    ----------
+    hierarchy : the `Hierarchy`; the values of the game's parameters are put in place.
+    tau : the factor of each level's components, from the top; numbers > 0.
+    """
+
+    __slots__ = ("_hierarchy", "_tau")
+    _hierarchy: Hierarchy
+    _tau: tuple[sp.Expr, ...]
+
+    def __init__(self, hierarchy: Hierarchy, tau: Number | Sequence[Number] = 1) -> None:
+        if not isinstance(hierarchy, Hierarchy):
+            raise GameError(f"expected a Hierarchy(game, levels), not {hierarchy!r}")
+        game = hierarchy.game
+        self._set(hierarchy=hierarchy, tau=_factors(tau, hierarchy.n_levels), expressions=(),
+                  jacobian=None, variables=game.variables, periods=game.periods)
+        object.__setattr__(self, "name", f"gradient of the hierarchy {hierarchy.name}" + (
+            f" of {game.name}" if game.name else ""))
+
+    @property
+    def hierarchy(self) -> Hierarchy:
+        """The hierarchy whose gradient this is."""
+        return self._hierarchy
+
+    @property
+    def tau(self) -> tuple[sp.Expr, ...]:
+        """The factor of each level's components, from the top, exact."""
+        return self._tau
+
+    @property
+    def factors(self) -> tuple[sp.Expr, ...]:
+        """The factor of each component, in the order of ``variables``."""
+        h = self._hierarchy
+        by_place = {k: self._tau[h.level_of(player)] for player in range(h.game.n_players)
+                    for k in h.actions(player)}
+        return tuple(by_place[k] for k in range(len(by_place)))
+
+    @property
+    def expressions(self) -> tuple[sp.Expr, ...]:
+        """The components, exact, derived when first asked for.
+
+        Raises `GameError` if the system of a lower level is singular everywhere.
+        """
+        if not self._expressions:
+            column = hierarchy_gradient_column(self._hierarchy.without_parameters())
+            self._set(expressions=tuple(t * g for t, g in zip(self.factors, column)))
+        return self._expressions
+
+    def _key(self) -> tuple:
+        return self._hierarchy, self._tau
+
+    def __reduce__(self) -> tuple:
+        return HierarchyField, self._key()
+
+    def __repr__(self) -> str:
+        names = short(sp.Tuple(*self.variables))[1:-1].rstrip(",")
+        rates = "" if set(self.tau) == {1} else f", tau = {', '.join(map(str, self.tau))}"
+        return f"{self.name} in {len(self.variables)} variables ({names}){rates}"
+
+
+def hierarchy_gradient(hierarchy: Hierarchy, tau: Number | Sequence[Number] = 1
+                       ) -> HierarchyField:
+    """The field G_1 = (F_1, ..., F_L) of all players' total derivatives in a hierarchy.
+
+    F_{j,i} = D_i f_i - (D_i G_{j+1})^T (D_y G_{j+1})^-T D_y f_i, the derivative of player i's
+    cost along the response of all lower levels where these are at rest (`anticipation`); below
+    the lowest level there is nothing, and F_i = D_i f_i.  Its zeros are the critical points of
+    the hierarchy.  With one level it is the simultaneous gradient, with one leader and one
+    level below it the Stackelberg gradient.  It is undefined where a D_y G_{j+1} is singular.
+
+    Parameters: ``tau``, the learning rates of the levels relative to each other: one number
+    > 0 for each level from the top, or one number, by which every level is faster than the
+    one above it (1, tau, tau^2, ...).
+    Raises `GameError` for other values; a level that is singular everywhere raises when
+    ``.expressions`` are asked for, or when the field is compiled.
+
+    >>> x, y = sp.symbols("x y", real=True)
+    >>> from gameanalysis.declaration.game import zero_sum
+    >>> game = zero_sum(x*y - y**2/2, x, y)
+    >>> hierarchy_gradient(Hierarchy(game, [0, 1]), tau=2).expressions
+    (x, -2*x + 2*y)
+    """
+    return HierarchyField(hierarchy, tau)
+
+
 def simultaneous_gradient(game: Game) -> GameField:
     """The field omega = (D1 f1, ..., Dn fn) of all the players' gradients.
 
@@ -274,6 +372,17 @@ def stackelberg_gradient(game: Game, tau: Number = 1, eta: Number = 0) -> GameFi
     (x, -2*x + 2*y)
     """
     return GameField(game, "stackelberg", tau, eta)
+
+
+def _factors(tau: Number | Sequence[Number], n_levels: int) -> tuple[sp.Expr, ...]:
+    if isinstance(tau, Iterable) and not isinstance(tau, (str, sp.Basic)):
+        factors = tuple(ratio(exact(t, "tau")) for t in tau)
+        if len(factors) != n_levels:
+            raise GameError(f"tau needs one number, or one for each of the {n_levels} levels "
+                            f"from the top, not {len(factors)}")
+        return factors
+    step = ratio(exact(tau, "tau"))
+    return tuple(step ** k for k in range(n_levels))
 
 
 def _component(expression: Number, variables: tuple[sp.Symbol, ...], number: int) -> sp.Expr:

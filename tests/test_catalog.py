@@ -28,7 +28,8 @@ from gameanalysis.truth import Truth
 
 DIGITS = 40
 ZERO = mp.mpf(10)**-25
-NAMES = catalog.names()
+# The oligopolies of three firms have a file of their own, test_oligopolies.
+NAMES = [name for name in catalog.names() if catalog.game(name).n_players == 2]
 WITH_POINTS = [name for name in NAMES if catalog.info(name).known]
 COMPLETE = [name for name in NAMES if catalog.info(name).complete]
 
@@ -270,7 +271,7 @@ def test_finite_learning_ratio_has_two_points_in_its_box():
         assert any(abs(sp.N(minor)) > 1e-6 for minor in minors), "no solution there"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", catalog.names())
 def test_entries_are_filled_in(name):
     found = catalog.info(name)
     game = catalog.game(name)
@@ -305,7 +306,7 @@ def test_the_zero_sum_games_are_the_declared_ones():
 
 def test_names_and_errors():
     assert NAMES[0] == "figure1" and len(set(NAMES)) == len(NAMES) >= 30
-    assert catalog.names() == NAMES
+    assert set(NAMES) < set(catalog.names())
     with pytest.raises(GameError, match="figure1"):
         catalog.info("figure_1")
     with pytest.raises(GameError, match="names()"):

@@ -4,6 +4,7 @@ import itertools
 from fractions import Fraction
 
 import mpmath
+import numpy as np
 import pytest
 import sympy as sp
 from expressions import expressions, points, x, y
@@ -16,6 +17,8 @@ from gameanalysis.programs.blocks import determinant_and_adjugate
 from gameanalysis.programs.graph import UNARY, Graph
 from gameanalysis.programs.program import Program, Rationals
 from gameanalysis.programs.reading import Reader
+from gameanalysis.programs.tangents import (bits, components, new_variables, pattern, sparse_rows,
+                                            tangents)
 
 
 def reader(*symbols):
@@ -100,6 +103,59 @@ def test_derivatives_of_rational_functions_are_exact(tree, point, variable):
     graph = Graph(3)
     slope, = graph.gradient(build(graph, tree), [graph.variables[variable]])
     assert Program(graph, [slope]).evaluate(point, Rationals()) == [expected]
+
+
+@settings(deadline=None, max_examples=100)
+@given(TREES, st.lists(NUMBERS, min_size=3, max_size=3), st.lists(NUMBERS, min_size=3, max_size=3))
+def test_tangents_of_rational_functions_are_exact(tree, point, direction):
+    try:
+        expected = _dual(tree, list(zip(point, direction)))[1]
+    except ZeroDivisionError:
+        return
+    graph = Graph(3)
+    output, moved = build(graph, tree), new_variables(graph, 3)
+    slope, = tangents(graph, [output], dict(zip(graph.variables, moved)))
+    assert Program(graph, [slope]).evaluate([*point, *direction], Rationals()) == [expected]
+    # p^T F' is the other half of the same matrix, here one row; p can be an input of its own.
+    row = sparse_rows(graph, [output], graph.variables[:3])[0]
+    entries = Program(graph, list(row.values()), 3).evaluate(point, Rationals())
+    assert sum(direction[j] * value for j, value in zip(row, entries)) == expected
+    assert set(row) <= set(pattern(graph, [output], 3)[0])
+    alone = Program(graph, [slope], [3, 4, 5, 0, 1, 2])
+    assert alone.evaluate([*direction, *point], Rationals()) == [expected]
+
+
+def test_tangents_of_a_choice_follow_the_branch_that_is_taken():
+    graph = Graph(3)
+    a, b, p = graph.variables
+    chosen = graph.select(b, graph.pow(a, 3), graph.mul(a, b))
+    slope, = tangents(graph, [chosen], {a: p})
+    program = Program(graph, [slope])
+    assert program(2.0, 1.0, 5.0) == (60.0,) and program(2.0, -1.0, 5.0) == (-5.0,)
+
+
+def test_programs_say_which_variables_are_inputs():
+    graph = Graph(3)
+    x, y, z = graph.variables
+    with pytest.raises(ValueError, match=r"depend on the variables \[1\].*\[2, 0\] are inputs"):
+        Program(graph, [graph.mul(x, y)], [2, 0])
+    assert Program(graph, [graph.sub(z, x)], [2, 0])(5.0, 2.0) == (3.0,)
+
+
+@given(st.integers(0, 2**200))
+def test_the_bits_of_a_mask(mask):
+    assert list(bits(mask)) == [k for k in range(201) if mask >> k & 1]
+
+
+@given(st.lists(st.sets(st.integers(0, 7)), min_size=8, max_size=8))
+def test_components_are_those_of_the_symmetric_closure(rows):
+    reach = np.eye(8, dtype=int)
+    for i, row in enumerate(rows):
+        for j in row:
+            reach[i, j] = reach[j, i] = 1
+    reach = np.linalg.matrix_power(reach, 8) > 0
+    expected = sorted({tuple(np.flatnonzero(row).tolist()) for row in reach})
+    assert [tuple(members) for members in components(rows)] == expected
 
 
 def _dual(tree, point):

@@ -146,8 +146,10 @@ def test_one_start_may_be_compiled_too():
 
 
 def test_what_heyoka_cannot_compile_falls_back_and_says_so():
-    numerical = ga.stackelberg_gradient(ga.catalog.game("covariance"), eta=1)
-    for field, n in ((ga.VectorField(sp.gamma(x), x), 1), (numerical, 8)):
+    v = sp.symbols("v1:5", real=True)               # four followers' actions, coupled
+    f = x**2 + x*v[0] - sum(w**2 for w in v) - sum(a*b for a, b in zip(v, v[1:]))
+    numerical = ga.stackelberg_gradient(ga.zero_sum(f, x, v))
+    for field, n in ((ga.VectorField(sp.gamma(x), x), 1), (numerical, 5)):
         found = flow(field, np.full((2, n), 2.0), 0.1, native=True)
         assert found.method == "Dormand-Prince 5(4), NumPy, since heyoka cannot compile this field"
         assert set(found.status) == {Outcome.COMPLETED}

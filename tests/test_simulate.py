@@ -482,7 +482,8 @@ def test_what_heyoka_has_not_is_left_to_numpy():
     with pytest.raises(ValueError, match="heyoka has no"):
         iterate(field, [2.0], 5, step_size=1e-4, native=True)
     v = sp.symbols("v1:5", real=True)
-    numerical = stackelberg_gradient(zero_sum(x**2 + x*v[0] - sum(w**2 for w in v), x, v))
+    coupled = x**2 + x*v[0] - sum(w**2 for w in v) - sum(u*w for u, w in zip(v, v[1:]))
+    numerical = stackelberg_gradient(zero_sum(coupled, x, v))
     with pytest.raises(ValueError, match="known numerically only"):
         iterate(numerical, np.ones(5), 5, step_size=0.1, native=True)
 

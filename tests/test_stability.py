@@ -499,11 +499,15 @@ def test_points_where_entries_are_exponentials():
 
 def test_systems_too_large_to_be_written_out():
     names = sp.symbols("b:7", real=True)
-    f = x**2 + sum(x*v - (k + 1) * v**2 / 2 for k, v in enumerate(names))
+    apart = x**2 + sum(x*v - (k + 1) * v**2 / 2 for k, v in enumerate(names))
+    f = apart - sum(u*v for u, v in zip(names, names[1:])) / 4
     table = stability_table(zero_sum(f, x, names), [(0,) * 8], ["stackelberg", "simultaneous"],
                             ranges=False)
     assert table.cell(0, 0).attracting is UNDECIDED and "numerically" in table.cell(0, 0).note
     assert table.cell(1, 0).attracting is YES
+    # Followers' actions that do not meet make seven systems of one, which are written out.
+    table = stability_table(zero_sum(apart, x, names), [(0,) * 8], ["stackelberg"], ranges=False)
+    assert table.cell(0, 0).attracting is YES
 
 
 # -- the Jacobian at rest, against the derivative of the update --------------------------------

@@ -323,7 +323,10 @@ class _Values(Together):
             assert self.update.field is not None
             np.subtract(x, rates[:, None] * self.update.field.value(x.T).T, out=y)
         elif self.rates.constant is not None:
-            y[:] = self.program.columns(x)
+            if x.shape[1] == 1:                         # index arrays of one dimension are faster
+                y[:, 0] = self.program.at(x[:, 0])
+            else:
+                y[:] = self.program.columns(x)
         else:
             y[:] = self.program.columns(np.concatenate(
                 [x, np.repeat(rates[:, None], x.shape[1], axis=1)]))

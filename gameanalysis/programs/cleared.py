@@ -1,4 +1,4 @@
-r"""Systems without their denominators; the Stackelberg gradient in the first place.
+r"""Systems without their denominators; the gradients of leaders in the first place.
 
 With F the followers' own gradients, M = D_y F their joint Jacobian, C = D_1 F,
 
@@ -6,6 +6,8 @@ With F the followers' own gradients, M = D_y F their joint Jacobian, C = D_1 F,
 
 has, where det M != 0, exactly the zeros of omega_S.  It is smooth wherever the costs
 are, so it can be searched across the singular set of M, and no zero near that set is lost.
+For the same reasons the gradient of a hierarchy is searched in the form that `stacked` calls
+"search".
 """
 
 from __future__ import annotations
@@ -13,13 +15,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..declaration.game import Game
-from ..dynamics import stackelberg_gradient
+from ..declaration.hierarchy import Hierarchy
+from ..dynamics import hierarchy_gradient, stackelberg_gradient
 from ..errors import GameError
 from .blocks import SINGULAR, GameBlocks, determinant_and_adjugate
 from .compiled import CompiledField
 from .graph import Graph, operands
+from .stacked import StackedBlocks
 
-__all__ = ["ClearedField", "without_quotients"]
+__all__ = ["ClearedField", "ClearedHierarchy", "without_quotients"]
 
 
 def without_quotients(graph: Graph, nodes: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -91,3 +95,19 @@ class ClearedField(CompiledField):
 
     def __reduce__(self) -> tuple:
         return ClearedField, (self.game,)
+
+
+class ClearedHierarchy(CompiledField):
+    """The cleared system of a hierarchy's gradient, as a compiled field.
+
+    It has the zeros of `hierarchy_gradient` where no level is singular; errors are those of
+    `StackedBlocks`.
+    """
+
+    def __init__(self, hierarchy: Hierarchy) -> None:
+        blocks = StackedBlocks(hierarchy, "search")
+        self.hierarchy = hierarchy
+        super().__init__(hierarchy_gradient(hierarchy), (blocks.graph, blocks.values))
+
+    def __reduce__(self) -> tuple:
+        return ClearedHierarchy, (self.hierarchy,)

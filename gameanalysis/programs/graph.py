@@ -16,10 +16,9 @@ Adjoints are nodes of the same graph, hence second derivatives are gradients of
 gradients.  Zeros of a Jacobian are known without computing: each node carries the
 set of variables it depends on.
 
-Operations: ``var i``, ``const q`` (an exact rational), ``pi``, ``add``, ``sub``,
-``mul``, ``div``, ``neg``, ``pow a n`` (n >= 2 an int), ``powr a q`` (q a
-Fraction, not an integer; real, for a >= 0), ``select c a b`` (a where c > 0, else b),
-``sqrt`` and the unary functions of `UNARY`.  No float occurs here.
+Operations: ``var i``, ``const q`` (an exact rational), ``pi``, ``add``, ``sub``, ``mul``, ``div``,
+``neg``, ``pow a n`` (n >= 2 an int), ``powr a q`` (q a Fraction, not an integer; real, a >= 0),
+``select c a b`` (a where c > 0, else b), and the functions of `UNARY`.  No float occurs here.
 """
 
 from __future__ import annotations
@@ -48,15 +47,15 @@ _FOLD_BITS = 4096
 class Graph:
     """A hash-consed list of operations in ``n_variables`` variables.
 
-    Nodes are referred to by their index.  The methods `add`, `mul`, ... return
-    the index of a node with that value, simplified by identities that hold for
-    every real argument at which the original is defined.
+    Nodes are referred to by their index.  The methods `add`, `mul`, ... return one with that
+    value, simplified by identities that hold wherever the original is defined.
     """
 
     def __init__(self, n_variables: int) -> None:
         self.nodes: list[Node] = []
         self.support: list[int] = []
         self._index: dict[Node, int] = {}
+        self._masks: dict[int, int] = {}
         self._units: set[int] = set()
         self.n_variables = n_variables
         self.variables = [self._node(("var", i), 1 << i) for i in range(n_variables)]
@@ -69,7 +68,9 @@ class Graph:
         if index is None:
             index = self._index[node] = len(self.nodes)
             self.nodes.append(node)
-            self.support.append(support)
+            # Equal sets of many variables are stored once.
+            self.support.append(self._masks.setdefault(support, support) if support >> 64
+                                else support)
         return index
 
     def constant(self, value: int | Fraction) -> int:
@@ -336,10 +337,9 @@ class Graph:
     # -- derivatives -----------------------------------------------------
 
     def gradient(self, output: int, variables: Iterable[int]) -> list[int]:
-        """Nodes of the partial derivatives of ``output``, by reverse mode.
+        """Nodes of the derivatives of ``output`` in the given nodes of variables.
 
-        ``variables`` are node indices of variables.  The cost is proportional to
-        the part of the graph between them and the output.
+        In reverse mode: the cost is that of the graph between them and the output.
         """
         nodes, support, wanted = self.nodes, self.support, list(variables)
         if nodes[output][0] == "neg":

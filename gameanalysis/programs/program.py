@@ -96,8 +96,9 @@ class Program:
     ----------
     graph : the `Graph` that holds the nodes.
     outputs : node indices; ``program(*x)`` returns their values in this order.
-    n_inputs : how many of the graph's variables are inputs, the first ones; all
-        by default.  Raises ValueError if an output depends on another variable.
+    n_inputs : how many of the graph's variables are inputs, the first ones, or a list of
+        those that are, by number and in order; all by default.  Raises ValueError if an output
+        depends on another variable.
 
     Immutable; pickles as its list of nodes and is compiled again on first use.
 
@@ -111,18 +112,25 @@ class Program:
     """
 
     def __init__(self, graph: Graph, outputs: Sequence[int],
-                 n_inputs: int | None = None) -> None:
+                 n_inputs: int | Sequence[int] | None = None) -> None:
         kept = graph.reachable(outputs)
         place = {index: k for k, index in enumerate(kept)}
-        self.n_inputs = graph.n_variables if n_inputs is None else n_inputs
-        self.nodes: tuple[Node, ...] = tuple(
-            [renumbered(graph.nodes[index], place) for index in kept])
-        self.outputs: tuple[int, ...] = tuple([place[index] for index in outputs])
-        foreign = [node[1] for node in self.nodes
-                   if node[0] == "var" and node[1] >= self.n_inputs]
+        if n_inputs is None:
+            n_inputs = graph.n_variables
+        listed = None if isinstance(n_inputs, int) else list(n_inputs)
+        order = None if listed is None else {i: k for k, i in enumerate(listed)}
+        self.n_inputs: int = n_inputs if isinstance(n_inputs, int) else len(n_inputs)
+        nodes = [renumbered(graph.nodes[index], place) for index in kept]
+        foreign = [node[1] for node in nodes if node[0] == "var"
+                   and (node[1] >= self.n_inputs if order is None else node[1] not in order)]
         if foreign:
-            raise ValueError(f"the outputs depend on the variables {foreign}, but only the "
-                             f"first {self.n_inputs} are inputs: substitute the others")
+            which = f"the first {self.n_inputs}" if listed is None else str(listed)
+            raise ValueError(f"the outputs depend on the variables {foreign}, but only "
+                             f"{which} are inputs: substitute the others")
+        if order is not None:
+            nodes = [("var", order[node[1]]) if node[0] == "var" else node for node in nodes]
+        self.nodes: tuple[Node, ...] = tuple(nodes)
+        self.outputs: tuple[int, ...] = tuple([place[index] for index in outputs])
 
     def __getstate__(self) -> tuple:
         return self.n_inputs, self.nodes, self.outputs
