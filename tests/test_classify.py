@@ -189,7 +189,7 @@ def test_an_uncertified_point_claims_nothing():
     (x**2 + 2 * x * y + y**2 / 2, None, "stable (simultaneous), not DNE, not DSE"),
     (-x**2 + y**2, None, "unstable"), (x * y, None, "degenerate, centre"),
     (x**2, y**3, "degenerate, non-hyperbolic"),
-    ((x + y)**2, (x + y)**2 + 0, "degenerate, DNE, not DSE"),
+    ((x + y)**2, (x + y)**2 + 0, "DNE and DSE, modulo a symmetry of dimension 1"),
     (x**2 - y**2 + 2 * x * y, x**2 - y**2 - 2 * x * y, "degenerate, non-hyperbolic"),
     (x**2 + 3 * x * y, -y**2 - 3 * x * y, "centre"),
 ])

@@ -8,35 +8,35 @@ box and a result encloses the results of all of them.
 
 Up to 6 x 6 minors are expanded by rows (Laplace) with each minor computed once:
 n 2^(n-1) products, none with the same entry twice, which keeps intervals tight.
-Larger matrices take Berkowitz's O(n^4) products.
+Larger matrices take Berkowitz's O(n^4) products, and their adjugate is a polynomial of
+the matrix (Cayley and Hamilton).  A matrix that its zeros take apart, block diagonal up to
+the order of its rows, is taken block by block.
 
-Matrices of Python's integers, which are the most frequent, take the two ways that
-divide, exactly: Bareiss's elimination, whose pivots are the leading principal minors,
-and Newton's identities k e_k = sum_i (-1)^(i-1) e_(k-i) trace(M^i).
+Matrices of Python's integers, which are the most frequent, have their own ways
+(`integer_matrices`).
 
 An entry needs ``+``, ``-``, ``*`` with its like and with int.  A ``sign`` maps
 an entry to +1, 0, -1 or, when it cannot tell, None.
 
-References: S. J. Berkowitz, On computing the determinant in small parallel time
-using a small number of processors, Inf. Proc. Letters 18 (1984); E. H. Bareiss,
-Sylvester's identity and multistep integer-preserving Gaussian elimination, Math.
-Comp. 22 (1968).
+Reference: S. J. Berkowitz, On computing the determinant in small parallel time
+using a small number of processors, Inf. Proc. Letters 18 (1984).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from itertools import chain, zip_longest
 from numbers import Rational
-from operator import mul
 from typing import Any
 
 from mpmath import libmp
 
 from ..errors import ShapeError
+from .integer_matrices import integer_determinant, integer_dot, integer_minor_sums, pivots
 
 __all__ = [
     "exact_sign", "interval_sign", "determinant", "determinant_sign",
@@ -49,6 +49,8 @@ Matrix = Sequence[Sequence[Any]]
 
 #: Up to this size minors are expanded, above it Berkowitz.
 _EXPANDED = 6
+
+_ZERO = (libmp.fzero, libmp.fzero)
 
 
 def exact_sign(x: Entry) -> int:
@@ -244,61 +246,45 @@ def _berkowitz(rows: list[list[Entry]]) -> list[list[Entry]]:
     return found
 
 
-# Matrices of integers.
+# Matrices of several blocks.
 
-def integer_dot(xs: Sequence[int], ys: Sequence[int]) -> int:
-    """`dot` for integers."""
-    return sum(map(mul, xs, ys))
-
-
-def pivots(rows: Sequence[Sequence[int]]) -> Iterator[int]:
-    """The leading principal minors of an integer matrix up to the first that is zero."""
-    work = list(rows)
-    previous = 1
-    while work:
-        (pivot, *top), *below = work
-        yield pivot
-        if not pivot:
-            return
-        work = [[(pivot * x - row[0] * y) // previous for x, y in zip(row[1:], top)]
-                for row in below]
-        previous = pivot
+def _is_zero(x: Entry) -> bool:
+    """Whether an entry is zero as it stands: an integer, or the point interval."""
+    return x == 0 if type(x) is int else getattr(x, "_mpi_", None) == _ZERO
 
 
-def _integer_determinant(rows: Sequence[Sequence[int]]) -> int:
-    """det M by Bareiss's elimination, rows exchanged where a pivot is zero."""
-    work, previous, flipped = list(rows), 1, False
-    while work:
-        at = next((k for k, row in enumerate(work) if row[0]), None)
-        if at is None:
-            return 0
-        pivot, *top = work.pop(at)
-        # Taking row k out passes it over k others.
-        flipped ^= at % 2 == 1
-        work = [[(pivot * x - row[0] * y) // previous for x, y in zip(row[1:], top)]
-                for row in work]
-        previous = pivot
-    return -previous if flipped else previous
+def components(rows: Sequence[Sequence[Entry]]) -> list[list[int]]:
+    """The indices of the blocks of M that zeros separate, each ascending, the first first.
+
+    >>> components([[1, 0, 2], [0, 3, 0], [0, 0, 4]])
+    [[0, 2], [1]]
+    """
+    n, seen, found = len(rows), set[int](), []
+    for start in range(n):
+        if start in seen:
+            continue
+        seen.add(start)
+        block, waiting = [start], [start]
+        while waiting:
+            i = waiting.pop()
+            near = [j for j in range(n) if j not in seen
+                    and not (_is_zero(rows[i][j]) and _is_zero(rows[j][i]))]
+            seen.update(near)
+            block += near
+            waiting += near
+        found.append(sorted(block))
+    return found
 
 
-def integer_minor_sums(rows: list[list[int]]) -> list[int]:
-    """`minor_sums` by Newton's identities."""
-    n = len(rows)
-    turned = list(zip(*rows))
-    powers = [rows]
-    while 2 * len(powers) < n:
-        powers.append([[sum(map(mul, row, column)) for column in turned] for row in powers[-1]])
-    traces = [sum(row[i] for i, row in enumerate(power)) for power in powers]
-    across = [list(chain.from_iterable(zip(*power))) for power in powers]
-    flat = list(chain.from_iterable(powers[-1]))
-    # trace(M^a M^b) needs no further product of matrices.
-    traces += [sum(map(mul, flat, across[k - len(powers) - 1]))
-               for k in range(len(powers) + 1, n + 1)]
-    sums = [1]
-    signed = [-t if i % 2 else t for i, t in enumerate(traces)]
-    for k in range(1, n + 1):
-        sums.append(integer_dot(signed, sums[::-1]) // k)
-    return sums
+def _block(rows: Sequence[Sequence[Entry]], indices: Sequence[int]) -> list[list[Entry]]:
+    return [[rows[i][j] for j in indices] for i in indices]
+
+
+def _product(factors: Iterable[Entry]) -> Entry:
+    value: Entry = 1
+    for factor in factors:
+        value = times(value, factor)
+    return value
 
 
 def dot(xs: Sequence[Entry], ys: Sequence[Entry]) -> Entry:
@@ -315,14 +301,28 @@ def leading_minors(rows: list[list[Entry]]) -> list[Entry]:
         found = list(pivots(rows))
         if len(found) == len(rows):
             return found
-    return [poly[0] for poly in _leading(rows, False)]
+    blocks = components(rows)
+    if len(blocks) == 1:
+        return [poly[0] for poly in _leading(rows, False)]
+    parts = [[1, *leading_minors(_block(rows, indices))] for indices in blocks]
+    return [_product(part[bisect_right(indices, k)] for part, indices in zip(parts, blocks))
+            for k in range(len(rows))]
 
 
 def minor_sums(rows: list[list[Entry]]) -> list[Entry]:
     """e_0, ..., e_n: the coefficients of det(s I + M), powers descending."""
     if not rows:
         return [1]
-    return integer_minor_sums(rows) if integral(rows) else _leading(rows, True)[-1][::-1]
+    if integral(rows):
+        return integer_minor_sums(rows)
+    sums: list[Entry] = [1]
+    for indices in components(rows):
+        part = _leading(_block(rows, indices), True)[-1][::-1]
+        turned = part[::-1]
+        # The coefficients of a product of polynomials.
+        sums = [dot(sums[max(0, k - len(indices)):], turned[max(0, len(indices) - k):])
+                for k in range(len(sums) + len(indices))]
+    return sums
 
 
 def _unscaled(x: Entry, scale: int) -> Entry:
@@ -331,8 +331,9 @@ def _unscaled(x: Entry, scale: int) -> Entry:
 
 def _determinant(rows: list[list[Entry]]) -> Entry:
     if integral(rows):
-        return _integer_determinant(rows)
-    return _leading(rows, False)[-1][0]
+        return integer_determinant(rows)
+    return _product(_leading(_block(rows, indices), False)[-1][0]
+                    for indices in components(rows))
 
 
 def _rational(rows: list[list[Entry]]) -> tuple[list[list[Entry]], int]:
@@ -354,7 +355,7 @@ def determinant(matrix: Matrix) -> Entry:
     """
     rows, whole = square_rows(matrix)
     if whole:
-        return _integer_determinant(rows)
+        return integer_determinant(rows)
     rows, scale = _rational(rows)
     return _unscaled(_determinant(rows), scale ** len(rows))
 
@@ -382,10 +383,34 @@ def adjugate(matrix: Matrix) -> list[list[Entry]]:
     if n == 2:
         (a, b), (c, d) = rows
         return [[d, minus(0, b)], [minus(0, c), a]]
+    if n > _EXPANDED and not integral(rows):
+        return _large_adjugate(rows)
     cofactors = [[determinant([row[:i] + row[i + 1:] for k, row in enumerate(rows) if k != j])
                   for j in range(n)] for i in range(n)]
     return [[minus(0, x) if (i + j) % 2 else x for j, x in enumerate(row)]
             for i, row in enumerate(cofactors)]
+
+
+def _large_adjugate(rows: list[list[Entry]]) -> list[list[Entry]]:
+    """`adjugate`, block by block: e_(m-1) I - e_(m-2) M + ... +- M^(m-1) of one of size m."""
+    blocks = components(rows)
+    n, parts = len(rows), [_block(rows, indices) for indices in blocks]
+    determinants = [_determinant(part) for part in parts]
+    out: list[list[Entry]] = [[0] * n for _ in range(n)]
+    for k, (indices, part) in enumerate(zip(blocks, parts)):
+        if len(part) <= _EXPANDED:
+            own = adjugate(part)
+        else:
+            own = [[0] * len(part) for _ in part]
+            columns = list(zip(*part))
+            for e in minor_sums(part)[:len(part)]:          # Horner in -M, then one I e
+                own = [[minus(e if i == j else 0, x) for j, x in enumerate(row)] for i, row in
+                       enumerate([[dot(row, column) for column in columns] for row in own])]
+        others = _product(d for j, d in enumerate(determinants) if j != k)
+        for i, row in zip(indices, own):
+            for j, x in zip(indices, row):
+                out[i][j] = times(others, x)
+    return out
 
 
 def scaled_schur_complement(matrix: Matrix, n1: int) -> tuple[list[list[Entry]], Entry]:
@@ -407,7 +432,7 @@ def scaled_schur_complement(matrix: Matrix, n1: int) -> tuple[list[list[Entry]],
         raise ValueError(f"n1 = {n1} is no size of a block of a {n} x {n} matrix")
     if integral(rows):
         below = [row[n1:] for row in rows[n1:]]
-        adjoint, d = adjugate(below), _integer_determinant(below)
+        adjoint, d = adjugate(below), integer_determinant(below)
         slopes = [[integer_dot(row, column) for row in adjoint]
                   for column in zip(*(row[:n1] for row in rows[n1:]))]
         return [[d * row[j] - integer_dot(row[n1:], slopes[j]) if slopes else d * row[j]

@@ -149,7 +149,7 @@ class Analysis:
                                    for v, x in zip(self.game.variables, point.x)}
             facts = point.to_dict()
             for key in ("label", "certified", "radius", "differential_nash",
-                        "differential_stackelberg", "hyperbolic", "degenerate"):
+                        "differential_stackelberg", "hyperbolic", "degenerate", "manifold"):
                 row[key] = facts[key]
             for kind, truth in facts["stable"].items():
                 row[f"stable_{kind}"] = truth

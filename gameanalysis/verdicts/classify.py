@@ -13,11 +13,15 @@ joint Jacobian.  Signs are decided in interval arithmetic at rising precision ov
 enclosure of the point and, where that fails, exactly at the rational or algebraic
 number which the point is proved to be; at a rational point with rational derivatives
 they are exact from the start (`evidence`).  What nothing decides is UNDECIDED.
+
+Where the game has continuous symmetries that move the point, no strict definition can hold
+in their directions; the classes modulo symmetry are decided beside the strict ones
+(`manifolds`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
 from types import MappingProxyType
@@ -29,13 +33,16 @@ from numpy.typing import NDArray
 from ..declaration.game import Game
 from ..errors import GameError
 from ..exact.definiteness import inertia, is_hyperbolic, is_singular, is_stable, spectrum_inertia
+from ..exact.symmetries import Symmetries, symmetries
 from ..programs.blocks import determinant_and_adjugate
 from ..programs.compiled import CompiledGame, compile_game
 from ..truth import Truth
+from .continua import SliceLocation
 from .evidence import (Evidence, Order, all_zero, follower_definite, of_scaled, own_definite,
                        total_definite)
 from .forms import Matrices
 from .location import Location, RationalLocation
+from .manifolds import Manifold, ModuloSymmetry, own_name
 
 __all__ = ["CriticalPoint", "Classifier"]
 
@@ -48,6 +55,8 @@ ZERO_FOLLOWER = ("the follower's Hessian is zero: a candidate for a local Stacke
 SINGULAR_FOLLOWER = ("the follower's Hessian is singular: the Stackelberg gradient is not "
                      "defined here")
 UNCERTIFIED = "found without proof: nothing about it is proved"
+#: Where the Jacobian is closer to a singular one than this, symmetries are looked for.
+_NEARLY_SINGULAR = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +65,8 @@ class CriticalPoint:
 
     ``x`` : the point as floats, shape (n,); ``radius`` bounds its distance to the exact
         point in every coordinate.
-    ``certified`` : whether a critical point is proved to lie there, and only one.
+    ``certified`` : whether a critical point is proved to lie there, and only one; on a
+        ``manifold`` only one on a slice across it.
     ``exact`` : the point as SymPy numbers where it is known exactly, else None.
     ``differential_nash``, ``differential_stackelberg`` : `Truth`; the latter in the
         declared order of play, and for each player leading in
@@ -70,6 +80,9 @@ class CriticalPoint:
         "Schur complement" (S1(J)) and "total Hessian" (S1(J_S)); None where undefined.
     ``notes`` : sentences on what is special about the point.
     ``of`` : the field that vanishes here, "simultaneous" or "stackelberg".
+    ``manifold`` : the dimension of the manifold of critical points that the symmetries of the
+        game make here, 0 where the point is proved to be isolated, None where neither is.
+    ``modulo_symmetry`` : the classes across that manifold, None where there is none.
     """
 
     x: Array
@@ -85,6 +98,8 @@ class CriticalPoint:
     exact: tuple[Any, ...] | None = None
     notes: tuple[str, ...] = field(default=())
     of: str = "simultaneous"
+    manifold: int | None = None
+    modulo_symmetry: ModuloSymmetry | None = None
 
     def __post_init__(self) -> None:
         for name in ("stable", "inertia", "eigenvalues"):
@@ -109,22 +124,33 @@ class CriticalPoint:
         """One phrase for tables and pictures, derived from the facts."""
         if not self.certified:
             return "uncertified"
-        nash, leader = self.differential_nash, self.differential_stackelberg
+        modulo = self.modulo_symmetry
+        if modulo is None:
+            facts = self.differential_nash, self.differential_stackelberg, self.stable
+            return self._label(*facts, self.degenerate is Truth.YES)
+        label = self._label(modulo.differential_nash, modulo.differential_stackelberg,
+                            modulo.stable, modulo.explained is Truth.NO)
+        return f"{label}, modulo a symmetry of dimension {modulo.dimension}"
+
+    def _label(self, nash: Truth, leader: Truth, stable: Mapping[str, Truth],
+               degenerate: bool) -> str:
         if Truth.UNDECIDED in (nash, leader):
             return "undecided"
         kinds = {(Truth.YES, Truth.YES): "DNE and DSE", (Truth.NO, Truth.YES): "DSE, not DNE",
                  (Truth.YES, Truth.NO): "DNE, not DSE"}
-        name = kinds.get((nash, leader)) or self._other_label()
-        return f"degenerate, {name}" if self.degenerate is Truth.YES else name
+        name = kinds.get((nash, leader)) or self._other_label(stable)
+        return f"degenerate, {name}" if degenerate else name
 
-    def _other_label(self) -> str:
-        stable = [kind for kind, t in self.stable.items() if t is Truth.YES]
+    def _other_label(self, stability: Mapping[str, Truth]) -> str:
+        stable = [kind for kind, t in stability.items() if t is Truth.YES]
         if stable:
             return f"stable ({', '.join(stable)}), not DNE, not DSE"
         counts = self.inertia["J" if self.of == "simultaneous" else "J_S"]
         if counts is None:
             return "not DNE, not DSE"
         right, left, axis = counts
+        if self.modulo_symmetry is not None:
+            axis -= self.modulo_symmetry.dimension
         if axis:
             centre = self.of == "simultaneous" and CENTRE in self.notes
             return "centre" if centre and not right and not left else "non-hyperbolic"
@@ -157,6 +183,9 @@ class CriticalPoint:
                             for name, values in self.eigenvalues.items()},
             "label": self.label,
             "notes": list(self.notes),
+            "manifold": self.manifold,
+            "modulo_symmetry": (None if self.modulo_symmetry is None
+                                else self.modulo_symmetry.to_dict()),
         }
 
 
@@ -201,32 +230,74 @@ class Classifier:
 
     def classify(self, location: Location) -> CriticalPoint:
         """All facts about one point."""
-        evidence = [Evidence(order, location, self.zero_sum) for order in self.orders]
+        evidence = [Evidence(order, location, self._is_response_free(location, leader))
+                    for leader, order in enumerate(self.orders)]
         declared = evidence[0]
         jacobian = self._field_jacobian()
         nash = self._nash_critical(declared)
         leading = [self._leader_critical(e, leader) for leader, e in enumerate(evidence)]
+        floats = declared.floats() or self._floats(location.x)
+        manifold = self._manifold(evidence, floats)
+        if manifold is not None and nash is Truth.YES:
+            leading = [Truth.NO if critical is Truth.UNDECIDED
+                       and manifold.is_response_singular(leader) else critical
+                       for leader, critical in enumerate(leading)]
         counts = {name: declared.decide(question)
-                  for name, question in self._inertia_questions().items()}
-        singular_response = declared.truth(lambda m: is_singular(m.response, m.sign))
-        singular = declared.truth(lambda m: is_singular(jacobian(m), m.sign))
+                  for name, question in self._inertia_questions(
+                      manifold, nash, leading[0], declared.jet is not None).items()}
+        singular_response = (
+            Truth.YES if manifold is not None and manifold.is_response_singular(0)
+            else declared.truth(lambda m: is_singular(m.response, m.sign)))
+        singular = (declared.truth(lambda m: is_singular(jacobian(m), m.sign))
+                    if manifold is None else Truth.YES)
+        modulo = None if manifold is None else manifold.classes(nash, leading)
         return CriticalPoint(
             x=np.array(location.x, dtype=float), radius=location.radius,
             certified=location.certified,
             exact=location.exact if location.certified else None,
-            differential_nash=_both(nash, lambda: declared.truth(own_definite)),
+            differential_nash=_both(nash, lambda: Truth.NO if manifold and manifold.moves_alone
+                                    else declared.truth(own_definite)),
             differential_stackelberg_by_leader=tuple(
-                _both(critical, partial(_is_leading, each))
+                _both(critical, partial(_is_leading, each)) if manifold is None else Truth.NO
                 for critical, each in zip(leading, evidence)),
             stable={
                 "simultaneous": _both(nash, lambda: declared.truth(
-                    lambda m: is_stable(m.jacobian, m.sign))),
+                    lambda m: is_stable(m.jacobian, m.sign))) if manifold is None else Truth.NO,
                 "stackelberg": _both(leading[0], lambda: declared.truth(
-                    lambda m: is_stable(m.stackelberg_jacobian(), m.sign)))},
-            hyperbolic=declared.truth(lambda m: is_hyperbolic(jacobian(m), m.sign)),
+                    lambda m: is_stable(m.stackelberg_jacobian(), m.sign)))
+                if manifold is None else Truth.NO},
+            hyperbolic=Truth.NO if manifold else declared.truth(
+                lambda m: is_hyperbolic(jacobian(m), m.sign)),
             degenerate=singular | singular_response,
-            inertia=counts, eigenvalues=self._eigenvalues(location.x, declared), of=self.of,
-            notes=_notes(location, singular, singular_response, counts, declared))
+            inertia=counts, eigenvalues=self._eigenvalues(floats), of=self.of,
+            notes=_notes(location, singular, singular_response, counts, declared)
+            + (() if modulo is None else (modulo.sentence,)),
+            manifold=(0 if singular is Truth.NO else
+                      None if manifold is None else manifold.dimension),
+            modulo_symmetry=modulo)
+
+    @cached_property
+    def symmetries(self) -> Symmetries:
+        """The continuous symmetries of the game; found when first needed."""
+        return symmetries(self.game)
+
+    def _manifold(self, evidence: Sequence[Evidence], floats: tuple[Array, Array, Array]
+                  ) -> Manifold | None:
+        """The orbit of the symmetries through the point, if it is proved to be no point.
+
+        Symmetries are looked for only where the field's Jacobian seems to be singular, as it
+        is on every orbit.
+        """
+        if not evidence[0].location.certified or not _is_nearly_singular(
+                floats[0 if self.of == "simultaneous" else 1]) or not self.symmetries.dimension:
+            return None
+        manifold = Manifold(self.symmetries, evidence, self._field_jacobian())
+        return manifold if manifold.rank else None
+
+    def _is_response_free(self, location: Location, leader: int) -> bool:
+        """Whether the others' derivatives of the leader's cost are known to vanish."""
+        return self.zero_sum or (isinstance(location, SliceLocation)
+                                 and leader in location.response_free)
 
     @cached_property
     def is_response_singular_everywhere(self) -> bool:
@@ -249,7 +320,10 @@ class Classifier:
 
     def _nash_critical(self, declared: Evidence) -> Truth:
         """Whether omega = 0."""
-        if declared.location.certified and (self.of == "simultaneous" or self.zero_sum):
+        location = declared.location
+        if location.certified and (self.of == "simultaneous" or self.zero_sum):
+            return Truth.YES
+        if isinstance(location, SliceLocation) and location.of == "simultaneous":
             return Truth.YES
         # The followers' gradients vanish at a zero of omega_S.
         return declared.truth(lambda m: all_zero(m.omega[:m.n1], m.sign))
@@ -259,7 +333,7 @@ class Classifier:
         if not evidence.location.certified:
             return Truth.UNDECIDED
         regular = evidence.truth(lambda m: ~is_singular(m.response, m.sign))
-        if self.zero_sum or (self.of == "stackelberg" and leader == 0):
+        if evidence.response_free or (self.of == "stackelberg" and leader == 0):
             return regular
         if self.of == "simultaneous":
             # omega = 0, so only the followers' answer can give the leader a slope.
@@ -267,26 +341,31 @@ class Classifier:
         return _both(regular, lambda: evidence.truth(
             lambda m: all_zero(m.omega[m.n1:] + m.total_derivative(), m.sign)))
 
-    def _inertia_questions(self) -> dict[str, Callable[[Matrices], Any]]:
+    def _inertia_questions(self, manifold: Manifold | None, nash: Truth, leading: Truth,
+                           exact: bool) -> dict[str, Callable[[Matrices], Any]]:
         questions: dict[str, Callable[[Matrices], Any]] = {
             "J": lambda m: spectrum_inertia(m.jacobian, m.sign),
             "J_S": lambda m: (spectrum_inertia(m.stackelberg_jacobian(), m.sign)
                               if m.sign(m.d) else None)}
         for i in range(self.game.n_players):
-            questions[_own_name(i)] = partial(_own_inertia, i)
+            questions[own_name(i)] = partial(_own_inertia, i)
         questions["Schur complement"] = lambda m: of_scaled(
             m.schur_complement(), m.sign, spectrum_inertia)
         questions["total Hessian"] = lambda m: of_scaled(m.total_hessian(), m.sign, inertia)
+        if manifold is not None and not exact:
+            # Intervals cannot see the zero eigenvalues that symmetry forces.
+            questions.update(manifold.inertia_questions(nash, leading))
         return questions
 
-    def _eigenvalues(self, x: Array, declared: Evidence) -> dict[str, NDArray[Any] | None]:
+    def _eigenvalues(self, floats: tuple[Array, Array, Array]
+                     ) -> dict[str, NDArray[Any] | None]:
         n1 = self.game.sizes[0]
-        jacobian, stackelberg, schur = declared.floats() or self._floats(x)
+        jacobian, stackelberg, schur = floats
         found = {"J": _spectrum(jacobian), "J_S": _spectrum(stackelberg)}
         start = 0
         for i, size in enumerate(self.game.sizes):
             own = slice(start, start + size)
-            found[_own_name(i)] = _spectrum(jacobian[own, own], symmetric=True)
+            found[own_name(i)] = _spectrum(jacobian[own, own], symmetric=True)
             start += size
         found["Schur complement"] = _spectrum(schur, symmetric=self.zero_sum)
         found["total Hessian"] = _spectrum(_schur(stackelberg, n1), symmetric=True)
@@ -302,10 +381,6 @@ class Classifier:
             # The follower's Hessian is singular everywhere.
             undefined = np.full(jacobian.shape, np.nan)
             return jacobian, undefined, undefined
-
-
-def _own_name(player: int) -> str:
-    return f"D{player + 1}{player + 1} f{player + 1}"
 
 
 def _both(first: Truth, then: Callable[[], Truth]) -> Truth:
@@ -332,7 +407,16 @@ def _spectrum(matrix: Array, symmetric: bool = False) -> NDArray[Any] | None:
         values := np.linalg.eigvals(matrix)) else np.sort(values)
 
 
+def _is_nearly_singular(matrix: Array) -> bool:
+    if not np.isfinite(matrix).all():
+        return False
+    values = np.linalg.svd(matrix, compute_uv=False)
+    return bool(values[-1] <= _NEARLY_SINGULAR * values[0])
+
+
 def _schur(matrix: Array, n1: int) -> Array:
+    if not np.isfinite(matrix).all():
+        return np.full((n1, n1), np.nan)
     try:
         slopes = np.linalg.solve(matrix[n1:, n1:], matrix[n1:, :n1])
     except np.linalg.LinAlgError:
