@@ -18,12 +18,17 @@ from __future__ import annotations
 __version__ = "0.1.0"
 
 from . import catalog, guarantees, parsing, rules, theorems
+from .checkpoints import Checkpoint, CheckpointError
 from .declaration.game import Game, Player, zero_sum
-from .dynamics import GameField, VectorField, simultaneous_gradient, stackelberg_gradient
+from .declaration.hierarchy import Hierarchy
+from .dynamics import (GameField, HierarchyField, VectorField, hierarchy_gradient,
+                       simultaneous_gradient, stackelberg_gradient)
 from .errors import BoxError, GameError, ParseError, ShapeError, UnsupportedFunction
+from .exact.anticipation import hierarchy_hessians
 from .exact.derivatives import (follower_jacobian, game_gradient, game_jacobian, hessian_block,
                                 implicit_derivative, schur_complement, stackelberg_jacobian,
                                 total_derivative, total_hessian)
+from .exact.symmetries import Symmetries, symmetries
 from .learning.updates import Rule, RuleField, Update
 from .motion import noise, schedules
 from .motion.flow import flow
@@ -40,25 +45,34 @@ from .truth import Truth
 from .verdicts.analysis import Analysis
 from .verdicts.analyze import analyze, classify
 from .verdicts.basins import Basins, basins
+from .parameters.branches import Branch, Continuation, Event, EventKind
 from .verdicts.classify import CriticalPoint
+from .parameters.continuation import continuation
+from .verdicts.hierarchic import HierarchyPoint
+from .verdicts.hierarchy_search import HierarchyAnalysis
 from .verdicts.local import LocalGame
+from .verdicts.manifolds import ModuloSymmetry
 from .verdicts.polynomial_families import PolynomialFamily
 from .verdicts.stability import RuleAtPoint, StabilityTable, stability_table
 from .verdicts.standstill import FixedPoint, FixedPoints, fixed_points
 from .verdicts.steps import StepRange, Steps
+from .parameters.sweep import Sweep, sweep
 
 __all__ = [
-    "Analysis", "Basins", "BoxError", "Candidates", "Certificate", "CompiledField",
-    "CompiledGame", "CriticalPoint", "FixedPoint", "FixedPoints", "Game", "GameError",
-    "GameField", "LocalGame", "Outcome", "ParseError", "Player", "PolynomialFamily",
-    "Reason", "Rule", "RuleAtPoint", "RuleField", "ShapeError", "StabilityTable",
-    "StepRange", "Steps", "Trajectory", "Truth", "Undecided", "UnsupportedFunction",
-    "Update", "VectorField", "analyze", "basins", "catalog", "certify", "check", "classify",
-    "compile_field", "compile_game", "falsify", "find_critical_points", "fixed_points",
-    "flow", "follower_jacobian", "game_gradient", "game_jacobian", "guarantees",
-    "hessian_block", "implicit_derivative", "iterate", "noise", "parsing", "rules",
-    "schedules", "schur_complement", "simultaneous_gradient", "stability_table",
-    "stackelberg_gradient", "stackelberg_jacobian", "stochastic_hypotheses", "strategies",
+    "Analysis", "Basins", "BoxError", "Branch", "Candidates", "Certificate", "Checkpoint",
+    "CheckpointError", "CompiledField", "CompiledGame", "Continuation", "CriticalPoint",
+    "Event", "EventKind", "FixedPoint", "FixedPoints", "Game", "GameError", "GameField",
+    "Hierarchy", "HierarchyAnalysis", "HierarchyField", "HierarchyPoint", "LocalGame",
+    "ModuloSymmetry", "Outcome", "ParseError", "Player", "PolynomialFamily", "Reason", "Rule",
+    "RuleAtPoint", "RuleField", "ShapeError", "StabilityTable", "StepRange", "Steps", "Sweep",
+    "Symmetries", "Trajectory", "Truth", "Undecided", "UnsupportedFunction", "Update",
+    "VectorField", "analyze", "basins", "catalog", "certify", "check", "classify",
+    "compile_field", "compile_game", "continuation", "falsify", "find_critical_points",
+    "fixed_points", "flow", "follower_jacobian", "game_gradient", "game_jacobian",
+    "guarantees", "hessian_block", "hierarchy_gradient", "hierarchy_hessians",
+    "implicit_derivative", "iterate", "noise", "parsing", "rules", "schedules",
+    "schur_complement", "simultaneous_gradient", "stability_table", "stackelberg_gradient",
+    "stackelberg_jacobian", "stochastic_hypotheses", "strategies", "sweep", "symmetries",
     "theorems", "total_derivative", "total_hessian", "zero_sum",
 ]
 

@@ -122,9 +122,45 @@ def test_pieces_workers_and_progress_change_nothing(wells, monkeypatch):
     assert told == [(50, 144), (100, 144), (144, 144)]
 
 
-def test_processes_give_the_same(wells):
+def test_processes_give_the_same(wells, monkeypatch):
     whole = basins(FIELD, wells, grid=4)
-    np.testing.assert_array_equal(whole.index, basins(FIELD, wells, grid=4, workers=2).index)
+    monkeypatch.setattr(module, "_PIECE", 8)
+    # The pieces decide in how many blocks the starts are followed, the workers nothing.
+    alone = basins(FIELD, wells, grid=4).to_dict()
+    assert basins(FIELD, wells, grid=4, workers=2).to_dict() == alone
+
+    def backwards(function, items):             # futures, the last finished first
+        futures = [concurrent.futures.Future() for _ in items]
+        for future, item in reversed(list(zip(futures, items))):
+            future.set_result(function(item))
+        return futures
+    assert basins(FIELD, wells, grid=4, workers=backwards).to_dict() == alone
+    np.testing.assert_array_equal(whole.index, basins(FIELD, wells, grid=4).index)
+
+
+def test_basins_go_on_from_a_checkpoint(wells, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "_PIECE", 30)
+    path, calls = tmp_path / "kept", []
+
+    def stop(done, total):
+        if done == 60:
+            raise KeyboardInterrupt
+    half = basins(FIELD, wells, grid=10, checkpoint=path, progress=stop)
+    assert (half.status[60:] == Outcome.INTERRUPTED).all() and (half.index[:60] >= 0).all()
+
+    def counted(*arguments, **options):
+        calls.append(len(arguments[1]))
+        return flow(*arguments, **options)
+    monkeypatch.setattr(module, "flow", counted)
+    told = []
+    rest = basins(FIELD, wells, grid=10, checkpoint=path,
+                  progress=lambda done, total: told.append(done))
+    assert calls == [30, 10] and told == [30, 60, 90, 100]
+    whole = basins(FIELD, wells, grid=10)
+    assert rest.to_dict() == whole.to_dict() and rest.method == whole.method
+    for change in ({"grid": 11}, {"duration": 50.0}, {"rtol": 1e-7}):
+        with pytest.raises(ValueError, match="another path"):
+            basins(FIELD, wells, **{"grid": 10, **change}, checkpoint=path)
 
 
 def test_noise_depends_on_the_start_s_number_and_not_on_the_pieces(wells, monkeypatch):
@@ -217,6 +253,7 @@ def test_results_cannot_be_changed(wells):
     ({"starts": [0.0, 1.0]}, ValueError, "shape"),
     ({"confidence": 1}, ValueError, "confidence"),
     ({"workers": 0}, ValueError, "workers"),
+    ({"workers": 1.5}, TypeError, "workers"),
     ({"duration": -1}, ValueError, "length"),
 ])
 def test_wrong_input_raises(wells, change, error, words):

@@ -191,6 +191,46 @@ def test_workers_find_the_same_again():
     assert repr(one.counterexample) in {repr(found.counterexample) for found in each}
 
 
+def test_shares_and_not_workers_decide_what_is_drawn():
+    found = [falsify(stable_is_nash, PLANE, examples=24, shares=3, workers=workers).to_dict()
+             for workers in (1, 2, lambda function, items: map(function, items))]
+    assert found[0] == found[1] == found[2] and found[0]["refuted"]
+    assert falsify(always, PLANE, examples=40, workers=map).to_dict() == falsify(
+        always, PLANE, examples=40, shares=8).to_dict()
+
+
+def test_a_search_goes_on_from_a_checkpoint(tmp_path):
+    path, games = tmp_path / "kept", []
+
+    def stop(count):
+        games.append(count)
+        if len(games) == 2:
+            raise KeyboardInterrupt
+    options = {"examples": 60, "shares": 4, "workers": map, "checkpoint": path}
+    with pytest.raises(KeyboardInterrupt) as caught:
+        falsify(always, PLANE, progress=stop, **options)
+    assert caught.value.__notes__ == [
+        f"2 of 4 results are kept in {path}: the same call goes on from them"]
+    kept = path.read_text()
+    found = falsify(always, PLANE, progress=games.append, **options)
+    assert path.read_text().startswith(kept) and path.read_text().count("\n") == 5
+    assert games == [15, 15] + [15] * 4
+    options.pop("checkpoint")
+    assert found.to_dict() == falsify(always, PLANE, **options).to_dict()
+    for change in ({"seed": 1}, {"examples": 61}, {"shrink": False}):
+        with pytest.raises(ValueError, match="other arguments"):
+            falsify(always, PLANE, **{**options, "checkpoint": path, **change})
+    with pytest.raises(ValueError, match="another path"):
+        falsify(stable_is_nash, PLANE, **options, checkpoint=path)
+
+
+def test_a_share_with_a_counterexample_is_searched_again(tmp_path):
+    path = tmp_path / "kept"
+    one, two = (falsify(stable_is_nash, PLANE, examples=24, shares=3, checkpoint=path).to_dict()
+                for _ in range(2))
+    assert one == two and one["refuted"] and path.read_text().count("\n") <= 3
+
+
 def test_what_cannot_be_sent_between_processes_is_found_again():
     class Local(Exception):
         def __init__(self, one, two):
@@ -316,6 +356,7 @@ def test_pairs_of_a_game_and_a_point_will_do():
     (always, PLANE, {"examples": 0}, "examples is a whole number of at least 1, not 0"),
     (always, PLANE, {"examples": 10.0}, "examples is a whole number"),
     (always, PLANE, {"workers": True}, "workers is a whole number"),
+    (always, PLANE, {"shares": 0}, "shares is a whole number"),
     (always, PLANE, {"seed": -1}, "seed is a whole number, 0 or above, not -1"),
     (always, PLANE, {"seed": None}, "seed is a whole number"),
     (always, PLANE, {"save": "no/such/file.toml"}, "there is no such folder"),

@@ -9,7 +9,6 @@ import re
 import shlex
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,6 @@ from hypothesis import strategies as st
 
 from gameanalysis import rules
 from gameanalysis.__main__ import _parser, main
-from gameanalysis.verdicts.basins import _pool
 
 ROOT = Path(__file__).resolve().parent.parent
 XY = ["--leader", "x", "--follower", "y"]
@@ -625,15 +623,6 @@ def test_an_interruption_has_a_status_of_its_own(run, monkeypatch):
     assert "basins of simultaneous gradient, 7 starts, seed 0\n" in out and "7 interrupted" in out
 
 
-def test_workers_are_started_outside_the_main_thread_too():
-    pools = []
-    thread = threading.Thread(target=lambda: pools.append(_pool(1)))
-    thread.start()
-    thread.join()
-    with pools[0] as pool:
-        assert pool.apply(abs, (-1,)) == 1
-
-
 def test_ctrl_c_keeps_the_flow_that_is_done(tmp_path):
     out = interrupted(tmp_path, "gameanalysis.motion.runge_kutta", "Batch.run", [
         "simulate", *TURN, "--random", "3", "--flow", "10**9", "--max-steps", "1000000000",
@@ -654,7 +643,7 @@ def test_ctrl_c_keeps_the_basins_that_are_done(tmp_path):
 
 
 def test_ctrl_c_ends_the_workers_too(tmp_path):
-    out = interrupted(tmp_path, "multiprocessing.pool", "Pool.imap", [
+    out = interrupted(tmp_path, "gameanalysis.workers", "ProcessPoolExecutor.submit", [
         "basins", *TURN, "--samples", "20500", "--steps", "1000000000", "--workers", "2"])
     assert "20500 interrupted" in out
 

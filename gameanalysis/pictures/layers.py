@@ -147,7 +147,7 @@ def point_class(point: CriticalPoint) -> str:
     >>> point_class(ga.analyze(ga.zero_sum(x*y - y**2/2, x, y), [(-1, 1), (-1, 1)])[0])
     'DSE, not DNE'
     """
-    label = point.label
+    label = point.label.partition(", modulo")[0]        # across the points of a symmetry
     if label.startswith("stable"):
         return "stable, not DNE, not DSE"
     return "degenerate" if label.startswith("degenerate") else label

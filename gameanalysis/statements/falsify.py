@@ -13,22 +13,23 @@ coefficients, no terms of higher order) as long as they refute the claim, too.
 from __future__ import annotations
 
 import inspect
-import multiprocessing
 import os
 import pickle
-import signal
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 from sympy.logic.boolalg import BooleanAtom
 
+from ..checkpoints import Checkpoint
 from ..errors import GameError
 from ..truth import Truth
 from ..verdicts.local import LocalGame
+from ..workers import NotSendable, Path, Workers, finished
 from .claims import Claim, Ruling, Verdict, judge, named, needs_hypothesis
 from .falsification import Falsification
 
@@ -38,8 +39,8 @@ Predicate = Callable[[Any, Any], Any]
 
 
 def falsify(claim: Claim | str | Predicate, games: Any = None, *, examples: int = 1000,
-            seed: int = 0, workers: int = 1, shrink: bool = True,
-            save: str | os.PathLike[str] | None = None,
+            seed: int = 0, workers: Workers = 1, shares: int | None = None,
+            shrink: bool = True, save: Path | None = None, checkpoint: Path | None = None,
             progress: Callable[[int], None] | None = None) -> Falsification:
     """Search for a counterexample to a claim, and shrink it.
 
@@ -56,11 +57,17 @@ def falsify(claim: Claim | str | Predicate, games: Any = None, *, examples: int 
         if None; see `gameanalysis.strategies`.
     examples : how many games to draw, at most.
     seed : a whole number.
-    workers : so many processes share the examples, each with a seed of its own; so the
-        result depends on their number.  Needs processes that fork, as on Linux.
+    workers : processes to use, or a map such as ``executor.map``.  A claim or a strategy that
+        is a lambda or made in a function needs processes that fork, as on Linux.
+    shares : the examples are shared out among so many searches with seeds of their own, which
+        the workers run; the result depends on their number, and on nothing else.  By default
+        one for each process, and 8 for a map.
     shrink : False keeps the first counterexample found, in a fraction of the time.
     save : a path to write a counterexample to.
-    progress : called with the number of games drawn since the last call.
+    checkpoint : a path: shares that find no counterexample are kept there, and the same call
+        goes on from them.
+    progress : called with the number of games drawn since the last call: in this process
+        after each game, elsewhere after each share.
 
     Raises `GameError` for arguments that make no sense, and what a function raises other
     than AssertionError, with a note of the simplest game that makes it do so.
@@ -74,18 +81,40 @@ def falsify(claim: Claim | str | Predicate, games: Any = None, *, examples: int 
         claim = named(claim)
     _check_claim(claim)
     strategy = _strategy(claim, games)
-    for what, number in (("examples", examples), ("workers", workers)):
+    if shares is None:
+        shares = _SHARES if callable(workers) else workers
+    for what, number in (("examples", examples), ("workers", workers), ("shares", shares)):
+        if what == "workers" and callable(number):
+            continue
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
             raise GameError(f"{what} is a whole number of at least 1, not {number!r}")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise GameError(f"seed is a whole number, 0 or above, not {seed!r}")
     if save is not None and not os.path.isdir(os.path.dirname(os.fspath(save)) or os.curdir):
         raise GameError(f"cannot save to {os.fspath(save)}: there is no such folder")
-    workers = min(workers, examples)
-    shares = [examples // workers + (k < examples % workers) for k in range(workers)]
-    hunts = [_Hunt(claim, strategy, share, seed, k, shrink, progress)
-             for k, share in enumerate(shares)]
-    found = [hunts[0].run()] if workers == 1 else _forked(hunts, progress)
+    shares = min(shares, examples)
+    sizes = [examples // shares + (k < examples % shares) for k in range(shares)]
+    here = not callable(workers) and min(workers, shares) == 1
+    search = _Search(claim, strategy, seed, shrink, progress if here else None)
+    kept = None
+    if checkpoint is not None:
+        version = import_module("hypothesis").__version__
+        task = (claim, repr(strategy), sizes, seed, shrink, version)
+        kept = Checkpoint(checkpoint, _encoded, _decoded, task)
+    found: list[Any] = [None] * shares
+    try:
+        with closing(finished(search, list(enumerate(sizes)), workers, checkpoint=kept,
+                              inherit=True)) as source:
+            try:
+                for k, outcome in source:
+                    # What was not sent is found again here, an error with its traceback.
+                    found[k] = outcome.result() or search.hunt(k, sizes[k]).run(quiet=True)
+                    if progress is not None and not (here and outcome.is_new):
+                        progress(found[k].n_examples)
+            except KeyboardInterrupt as stop:
+                source.throw(stop)          # it says what is kept
+    except NotSendable as error:
+        raise GameError(str(error)) from None
     out = _merged(_name(claim), seed, found)
     if save is not None and out.refuted:
         try:
@@ -131,6 +160,8 @@ def _name(claim: Any) -> str:
     return claim.name if isinstance(claim, Claim) else getattr(claim, "__name__", repr(claim))
 
 
+#: So many searches share the examples where the number of workers is not known.
+_SHARES = 8
 #: One example in so many is sought near the boundary.
 _STEERED = 5
 #: A simpler counterexample is sought so often, among so many games each time.
@@ -332,61 +363,73 @@ def _size(local: LocalGame | None) -> tuple[int, int, int]:
     return (local.n, *local.written_size)
 
 
-#: What forked processes inherit: claims and strategies are closures, which do not pickle.
-_hunts: list[_Hunt] = []
-_done: Any = None
+# -- shares --------------------------------------------------------------------------------
+
+@dataclass
+class _Search:
+    """The function from (number, examples) of a share to its outcome."""
+
+    claim: Any
+    strategy: Any
+    seed: int
+    shrink: bool
+    progress: Callable[[int], None] | None
+
+    def hunt(self, k: int, examples: int) -> _Hunt:
+        return _Hunt(self.claim, self.strategy, examples, self.seed, k, self.shrink,
+                     self.progress)
+
+    def __call__(self, share: tuple[int, int]) -> _Outcome:
+        try:
+            return _Outcome(self.hunt(*share).run())
+        except Exception as error:
+            return _Outcome(None, error)
 
 
-def _run_inherited(k: int) -> bytes | None:
-    """One share, pickled; None if it ends with an error, or with what cannot be sent."""
-    def count(games: int) -> None:
-        with _done.get_lock():
-            _done.value += games
+class _Outcome:
+    """A finished hunt or an error; on its way to another process, the hunt or nothing.
 
-    _hunts[k].progress = count
+    Games and errors may be of a kind that cannot be sent.
+    """
+
+    def __init__(self, hunt: _Hunt | None, error: Exception | None = None,
+                 is_new: bool = True) -> None:
+        self._hunt, self._error, self.is_new = hunt, error, is_new
+
+    def result(self) -> _Hunt | None:
+        """The hunt, None if it was not sent; raises the error."""
+        if self._error is not None:
+            raise self._error
+        return self._hunt
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        try:
+            sent = pickle.dumps(self._hunt)
+            pickle.loads(sent)
+        except Exception:
+            sent = pickle.dumps(None)
+        return _received, (sent,)
+
+
+def _received(sent: bytes) -> _Outcome:
+    return _Outcome(pickle.loads(sent))
+
+
+def _encoded(outcome: _Outcome) -> Any:
+    """What a checkpoint keeps of a share; None, nothing, where there is a game to show."""
     try:
-        sent = pickle.dumps(_hunts[k].run())
-        pickle.loads(sent)
-        return sent
+        hunt = outcome.result()
     except Exception:
         return None
+    if hunt is None or hunt.found is not None:
+        return None
+    return [hunt.n_examples, hunt.n_rejected, [[r.name, n] for r, n in hunt.rulings.items()],
+            [[list(sizes), label, n] for (sizes, label), n in hunt.spread.items()]]
 
 
-def _forked(hunts: list[_Hunt], progress: Callable[[int], None] | None) -> list[_Hunt]:
-    global _done
-    if "fork" not in multiprocessing.get_all_start_methods():
-        raise GameError("workers > 1 needs processes that fork, which this system does not "
-                        "have: leave workers=1")
-    context = multiprocessing.get_context("fork")
-    _hunts[:], _done = hunts, context.Value("l", 0)
-    try:
-        with _interrupts_ignored():
-            pool = context.Pool(len(hunts))
-        with pool:
-            running, told = pool.map_async(_run_inherited, range(len(hunts)), chunksize=1), 0
-            while not running.ready():
-                running.wait(0.1)
-                if progress is not None and _done.value > told:
-                    told, new = _done.value, _done.value - told
-                    progress(new)
-            sent = running.get()
-        if progress is not None and _done.value > told:
-            progress(_done.value - told)
-    finally:
-        _hunts.clear()
-    # What was not sent is found again here, an error with its whole traceback.
-    return [hunt.run(quiet=True) if data is None else pickle.loads(data)
-            for hunt, data in zip(hunts, sent)]
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Processes that start here leave Ctrl-C to this one."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _decoded(data: Any) -> _Outcome:
+    hunt = _Hunt(None, None, 0, 0, 0, False, None)
+    hunt.n_examples, hunt.n_rejected, rulings, spread = data
+    hunt.rulings = Counter({Ruling[name]: n for name, n in rulings})
+    hunt.spread = Counter({(tuple(sizes), label): n for sizes, label, n in spread})
+    return _Outcome(hunt, is_new=False)

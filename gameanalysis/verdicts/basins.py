@@ -15,19 +15,18 @@ inference, J. Am. Stat. Assoc. 22 (1927).
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checkpoints import Checkpoint
 from ..declaration.game import Game
 from ..dynamics import VectorField
 from ..errors import BoxError, GameError
@@ -38,6 +37,7 @@ from ..motion.noise import seed_of
 from ..motion.simulate import iterate
 from ..motion.trajectory import Outcome, Trajectory, checked_count
 from ..tables import html_table, text_table
+from ..workers import Path, Workers, checked_workers, finished
 from .analysis import Analysis
 from .classify import CriticalPoint
 from .planes import plane_of
@@ -158,8 +158,7 @@ def basins(dynamics: Update | VectorField, points: Any, box: Any = None, *,
            starts: Any = None, plane: Sequence[Any] | None = None,
            at: Mapping[Any, Any] | None = None, duration: float = 100.0, steps: int = 10_000,
            step_size: Any = None, domain: Any = None, rng: Any = None,
-           confidence: float = 0.95,
-           workers: int | Callable[..., Iterable[Any]] = 1,
+           confidence: float = 0.95, workers: Workers = 1, checkpoint: Path | None = None,
            progress: Callable[[int, int], object] | None = None, **options: Any) -> Basins:
     """Follow many starts and tell which critical point each of them reaches.
 
@@ -183,12 +182,16 @@ def basins(dynamics: Update | VectorField, points: Any, box: Any = None, *,
     domain : a box that flows end at the edge of, as `flow` takes it; by default there is none.
     rng : None, an int or a Generator, for random starts and for noise.
     confidence : of the intervals of random starts, between 0 and 1.
-    workers : processes to use, or a map such as ``executor.map``.
+    workers : processes to use, or a map such as ``executor.map`` or a cluster client's ``map``;
+        each takes 10,000 starts at a time.
+    checkpoint : a path: what is finished is kept there, 10,000 starts at a time, and the same
+        call goes on from it after an interrupt or a crash.
     progress : called with (starts done, starts in all) after each piece.
     options : for `flow` or `iterate`: rtol, settle_atol, native, noise, ...
 
     Ctrl-C keeps what is done; the other starts are "interrupted".  Raises `TypeError`,
-    `GameError`, `BoxError` or `ValueError` for what does not fit.
+    `GameError`, `BoxError` or `ValueError` for what does not fit, and the errors of
+    `map_ordered`.
 
     >>> import sympy as sp
     >>> from gameanalysis.declaration.game import zero_sum
@@ -203,6 +206,7 @@ def basins(dynamics: Update | VectorField, points: Any, box: Any = None, *,
     if not isinstance(dynamics, (Update, VectorField)):
         raise TypeError(f"basins needs a field or a rule on a game, such as "
                         f"rules.Extragradient().on(game), not a {type(dynamics).__name__}")
+    checked_workers(workers)
     listed, game, box = _points_of(dynamics, points, box)
     if not 0 < confidence < 1:
         raise ValueError(f"confidence lies between 0 and 1, and is not {confidence!r}")
@@ -221,22 +225,31 @@ def basins(dynamics: Update | VectorField, points: Any, box: Any = None, *,
         follow = partial(_updated, dynamics, targets, steps, step_size, options)
     index = np.full(len(where), -1)
     status = np.full(len(where), Outcome.INTERRUPTED, dtype=object)
-    time, method, done = np.zeros(len(where)), "", 0
+    time, methods, done = np.zeros(len(where)), {-1: ""}, 0
     pieces = [(k, where[k:k + _PIECE]) for k in range(0, len(where), _PIECE)]
-    try:
-        for piece in _mapped(workers, follow, pieces):
-            rows = slice(done, done + len(piece[0]))
-            index[rows], status[rows], time[rows], method = piece
-            done = rows.stop
-            if progress is not None:
-                progress(done, len(where))
-    except KeyboardInterrupt:
-        pass
+    kept = None if checkpoint is None else Checkpoint(checkpoint, _encoded, _decoded)
+
+    def fill(k: int, piece: _Piece) -> None:
+        nonlocal done
+        rows = slice(k * _PIECE, k * _PIECE + len(piece[0]))
+        index[rows], status[rows], time[rows], methods[k] = piece
+        done += len(piece[0])
+
+    with closing(finished(follow, pieces, workers, checkpoint=kept)) as found:
+        try:
+            for k, piece in found:
+                fill(k, piece)
+                if progress is not None:
+                    progress(done, len(where))
+        except _Interrupted as stop:
+            fill(stop.number, stop.piece)
+        except KeyboardInterrupt:
+            pass
     drawn = samples is not None
     shares = tuple(_share(k, index, time, confidence if drawn else None)
                    for k in (*range(len(listed)), -1))
     return Basins(game, listed, dynamics.name or "the field", ends, shape, where, index, status,
-                  time, shares, confidence if drawn else None, method, seed)
+                  time, shares, confidence if drawn else None, methods[max(methods)], seed)
 
 
 def _points_of(dynamics: Update | VectorField, points: Any, box: Any
@@ -298,52 +311,46 @@ def _starts(dynamics: Any, game: Game, box: Any, grid: Any, samples: int | None,
     return drawn, None, tuple(tuple(map(float, side)) for side in domain), note
 
 
+#: Of each start in a piece: the point it reaches, its outcome, its time; and the method.
+_Piece = tuple[NDArray[np.int_], NDArray[Any], Array, str]
+
+
+class _Interrupted(KeyboardInterrupt):
+    """Ctrl-C in the middle of a piece, which is then not a result but has some."""
+
+    def __init__(self, number: int, piece: _Piece) -> None:
+        super().__init__()
+        self.number, self.piece = number, piece
+
+
 def _flowed(field: VectorField, targets: Array, duration: float, options: Mapping[str, Any],
-            piece: tuple[int, Array]) -> tuple[Any, ...]:
-    return _ended(flow(field, piece[1], duration, t_eval="last", points=targets, **options))
+            piece: tuple[int, Array]) -> _Piece:
+    return _ended(piece[0], flow(field, piece[1], duration, t_eval="last", points=targets,
+                                 **options))
 
 
 def _updated(source: Update | VectorField, targets: Array, steps: int, step_size: Any,
-             options: Mapping[str, Any], piece: tuple[int, Array]) -> tuple[Any, ...]:
-    return _ended(iterate(source, piece[1], steps, step_size=step_size, keep="last",
-                          points=targets, first=piece[0], **options))
+             options: Mapping[str, Any], piece: tuple[int, Array]) -> _Piece:
+    return _ended(piece[0], iterate(source, piece[1], steps, step_size=step_size, keep="last",
+                                    points=targets, first=piece[0], **options))
 
 
-def _ended(found: Trajectory) -> tuple[Any, ...]:
-    return found.settled, found.status, np.asarray(found.stopped, dtype=float), found.method
+def _ended(first: int, found: Trajectory) -> _Piece:
+    piece = found.settled, found.status, np.asarray(found.stopped, dtype=float), found.method
+    if Outcome.INTERRUPTED in found.status.tolist():
+        raise _Interrupted(first // _PIECE, piece)
+    return piece
 
 
-def _mapped(workers: int | Callable[..., Iterable[Any]], follow: Callable[[Any], Any],
-            pieces: Sequence[Any]) -> Iterator[Any]:
-    """The results in order, up to one that was interrupted."""
-    if callable(workers):
-        results: Iterable[Any] = workers(follow, pieces)
-    else:
-        count = min(checked_count(workers, "workers", 1), len(pieces))
-        results = map(follow, pieces) if count <= 1 else _over_processes(count, follow, pieces)
-    for result in results:
-        yield result
-        if Outcome.INTERRUPTED in result[1].tolist():
-            return
+def _encoded(piece: _Piece) -> list[Any]:
+    index, status, time, method = piece
+    return [index.tolist(), [outcome.name for outcome in status], time.tolist(), method]
 
 
-def _over_processes(count: int, follow: Callable[[Any], Any], pieces: Sequence[Any]
-                    ) -> Iterator[Any]:
-    with _pool(count) as pool:
-        yield from pool.imap(follow, pieces)
-
-
-def _pool(count: int) -> Any:
-    """Processes, started afresh, that leave Ctrl-C to this one; leaving the context ends them."""
-    context = get_context("spawn")
-    if threading.current_thread() is not threading.main_thread():
-        return context.Pool(count)
-    # What is ignored here while they start stays ignored there.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        return context.Pool(count)
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _decoded(data: Any) -> _Piece:
+    index, status, time, method = data
+    return (np.array(index, dtype=int), np.array([Outcome[name] for name in status], dtype=object),
+            np.array(time, dtype=float), method)
 
 
 def _share(index: int, reached: NDArray[np.int_], time: Array, confidence: float | None) -> Share:

@@ -1,0 +1,1 @@
+"""Parameters that move: sweeps of analyses, branches of critical points, their events."""

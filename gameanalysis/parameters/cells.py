@@ -1,0 +1,306 @@
+r"""One cell of a sweep: a game at values of its parameters, analysed and counted by class.
+
+A cell's signature is its number of points of each class,
+
+    DNE and DSE | DSE, not DNE | DNE, not DSE | neither, stable | neither | undecided,
+
+every point being in exactly one of them; "stable" is meant for the field whose zeros the
+points are.
+
+What does not depend on the values is done once.  The critical system of most games becomes
+polynomial when factors that never vanish are dropped: its coefficients are then polynomials
+in the parameters, evaluated exactly for each cell.  A point is decided by the proofs of
+`classify`; only what the counts need is asked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from ..declaration.game import Game
+from ..exact.definiteness import is_stable
+from ..exact.reduction import ReducedSystem, reduce_system
+from ..numerics.certify import Certificate
+from ..numerics.enclosure import Zero
+from ..programs.program import Program
+from ..truth import Truth
+from ..verdicts.analyze import Box, _Task
+from ..verdicts.classify import Classifier, _both
+from ..verdicts.evidence import Evidence, follower_definite, own_definite, total_definite
+from ..verdicts.location import CertifiedLocation, Location
+from ..verdicts.problem import MAX_VARIABLES
+
+__all__ = ["CLASSES", "Cell", "CellStatus", "Cells", "SweepPoint", "decoded", "encoded"]
+
+#: What a point is counted as; exactly one of these.
+CLASSES = ("DNE and DSE", "DSE, not DNE", "DNE, not DSE", "neither, stable", "neither",
+           "undecided")
+
+
+class CellStatus(Enum):
+    """What became of a cell; the value is the sentence shown."""
+
+    COMPLETE = "the list of points is proved complete"
+    OPEN = "the list of points is not proved complete"
+    FAILED = "the analysis raised an error"
+
+
+@dataclass(frozen=True)
+class SweepPoint:
+    """A critical point of one cell: where it is, and what the map needs to know of it.
+
+    The meaning of each fact is that of `CriticalPoint`, in the declared order of play;
+    ``stable`` is for the field whose zeros the points are.  ``radius`` is None without proof.
+    """
+
+    x: tuple[float, ...]
+    radius: float | None
+    certified: bool
+    differential_nash: Truth
+    differential_stackelberg: Truth
+    stable: Truth
+
+    @property
+    def kind(self) -> str:
+        """The one of `CLASSES` that the point counts for."""
+        nash, leader = self.differential_nash, self.differential_stackelberg
+        if Truth.UNDECIDED in (nash, leader):
+            return "undecided"
+        if nash or leader:
+            return {(Truth.YES, Truth.YES): "DNE and DSE", (Truth.NO, Truth.YES): "DSE, not DNE",
+                    (Truth.YES, Truth.NO): "DNE, not DSE"}[nash, leader]
+        return {Truth.YES: "neither, stable", Truth.NO: "neither"}.get(self.stable, "undecided")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {"x": list(self.x), "radius": self.radius, "certified": self.certified,
+                "differential_nash": str(self.differential_nash),
+                "differential_stackelberg": str(self.differential_stackelberg),
+                "stable": str(self.stable), "class": self.kind}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of parameter values, exact numbers, and what was found there.
+
+    ``complete`` : YES if ``points`` are proved to be all critical points in the box.
+    ``reason`` : what is open, or the error; empty for a complete cell.
+    """
+
+    values: tuple[sp.Expr, ...]
+    points: tuple[SweepPoint, ...]
+    status: CellStatus
+    reason: str = ""
+
+    @property
+    def complete(self) -> Truth:
+        """YES if the list of points is proved complete, else UNDECIDED."""
+        return Truth.YES if self.status is CellStatus.COMPLETE else Truth.UNDECIDED
+
+    @property
+    def proved(self) -> bool:
+        """Whether the signature is proved: a complete list, and every class decided."""
+        return self.complete is Truth.YES and not any(p.kind == "undecided" for p in self.points)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of points of each of `CLASSES`."""
+        found = Counter(p.kind for p in self.points)
+        return {kind: found[kind] for kind in CLASSES}
+
+    @property
+    def signature(self) -> str:
+        """The counts as text, classes without points left out.
+
+        Without points it is "no points" where that is proved, else "no point found"; that of a
+        failed cell is "failed".
+        """
+        if self.status is CellStatus.FAILED:
+            return "failed"
+        none = "no points" if self.complete is Truth.YES else "no point found"
+        return " + ".join(f"{k} {kind}" for kind, k in self.counts.items() if k) or none
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; the values as exact text."""
+        return {"values": [str(v) for v in self.values], "status": self.status.name.lower(),
+                "reason": self.reason, "complete": str(self.complete), "counts": self.counts,
+                "points": [p.to_dict() for p in self.points]}
+
+
+#: Points, status and reason of a cell.
+Found = tuple[tuple[SweepPoint, ...], CellStatus, str]
+
+
+# -- one cell ------------------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class Cells:
+    """The function from values to the points of a cell, its status and the reason."""
+
+    game: Game
+    symbols: tuple[sp.Symbol, ...]
+    box: Box | None
+    of: str
+    max_boxes: int | None
+    n_starts: int
+    rng: int
+
+    def __call__(self, values: tuple[sp.Expr, ...]) -> Found:
+        try:
+            game = self.game.substitute(dict(zip(self.symbols, values)))
+            task = _CellTask(game, self.box, self.of, self.max_boxes, self.n_starts, self.rng)
+            template = _template(self.game, self.symbols, self.of)
+            reduced = None if template is None else template.at(values)
+            if reduced is not None:
+                task.problem.reduced = reduced
+            task.classifier = task.problem.classifier = _Facts(game, self.of)
+            found = task.run()
+        except Exception as error:
+            return (), CellStatus.FAILED, f"{type(error).__name__}: {error}"
+        points: Any = found.points
+        if found.complete is Truth.YES:
+            return points, CellStatus.COMPLETE, ""
+        reasons = dict.fromkeys([u.reason.value for u in found.undecided] + list(found.notes))
+        return points, CellStatus.OPEN, "; ".join(reasons)
+
+
+class _CellTask(_Task):
+    """`analyze` for one cell, with points that are not shown as exact numbers."""
+
+    def _locations(self, certificate: Certificate) -> list[Location]:
+        program = self.problem.field.value_program
+        assert program is not None
+        return [_Plain(zero, program, lambda: self.problem.algebraic_zeros or ())
+                for zero in certificate.zeros]
+
+
+class _Plain(CertifiedLocation):
+    """A certified zero; which exact number it is, is asked only where a proof needs it."""
+
+    def __init__(self, zero: Zero, program: Program, algebraic: Any) -> None:
+        self.zero, self.program, self.algebraic = zero, program, algebraic
+        # A coordinate that may be zero is shown as zero.
+        near = (zero.low <= 0) & (zero.high >= 0)
+        self.x = np.where(near, 0.0, zero.x)
+        self.radius = max([zero.radius, *zero.high[near].tolist(), *(-zero.low[near]).tolist()])
+
+
+class _Facts(Classifier):
+    """Asks of each point only what a `SweepPoint` holds."""
+
+    def classify(self, location: Location) -> Any:
+        """The facts, by the questions of `Classifier`."""
+        declared = Evidence(self.orders[0], location, self.zero_sum)
+        nash, leading = self._nash_critical(declared), self._leader_critical(declared, 0)
+        if self.of == "simultaneous":
+            stable = _both(nash, lambda: declared.truth(
+                lambda m: is_stable(m.jacobian, m.sign)))
+        else:
+            stable = _both(leading, lambda: declared.truth(
+                lambda m: is_stable(m.stackelberg_jacobian(), m.sign)))
+        return SweepPoint(
+            tuple(map(float, location.x)),
+            float(location.radius) if math.isfinite(location.radius) else None,
+            location.certified, _both(nash, lambda: declared.truth(own_definite)),
+            _both(leading, lambda: _both(
+                declared.truth(follower_definite),
+                lambda: declared.truth(total_definite))), stable)
+
+
+class _Template:
+    """omega without factors that never vanish, polynomials in the variables and parameters.
+
+    Each polynomial is a list of (exponents of the variables, exponents of the parameters,
+    coefficient).
+    """
+
+    def __init__(self, system: ReducedSystem, variables: tuple[sp.Symbol, ...],
+                 symbols: tuple[sp.Symbol, ...]) -> None:
+        assert system.polynomials is not None
+        n = len(variables)
+        self.system, self.variables, self.symbols = system, variables, symbols
+        self.terms = [[(m[:n], m[n:], _fraction(c)) for m, c in p.terms()]
+                      for p in system.polynomials]
+
+    def at(self, values: Sequence[sp.Expr]) -> ReducedSystem | None:
+        """The system for values of the parameters; None where a proof of it would fail."""
+        if not all(value.is_Rational for value in values):
+            return None
+        there = dict(zip(self.symbols, values))
+        if not all(condition.xreplace(there).is_nonzero for condition in self.system.conditions):
+            return None
+        numbers = [_fraction(v) for v in values]
+        polynomials = []
+        for terms in self.terms:
+            out: dict[tuple[int, ...], Fraction] = {}
+            for powers, inner, coefficient in terms:
+                for number, exponent in zip(numbers, inner):
+                    coefficient *= number ** exponent
+                out[powers] = out.get(powers, Fraction(0)) + coefficient
+            polynomials.append(sp.Poly.from_dict(
+                {m: sp.QQ(c.numerator, c.denominator) for m, c in out.items() if c},
+                *self.variables, domain=sp.QQ))
+        return ReducedSystem(tuple(p.as_expr() for p in polynomials), tuple(polynomials), (),
+                             self.system.dropped)
+
+
+def _fraction(value: Any) -> Fraction:
+    value = sp.Rational(value)
+    return Fraction(int(value.p), int(value.q))
+
+
+@lru_cache(maxsize=8)
+def _template(game: Game, symbols: tuple[sp.Symbol, ...], of: str) -> _Template | None:
+    """The critical system with parameters left open, where it is polynomial in all of them.
+
+    Omega is differentiated before the values are put in.  That is the same function wherever
+    neither side has a domain of its own, so powers, logarithms and the like of variables,
+    other than whole powers, and of parameters, other than whole powers, are left to the
+    ordinary way, cell by cell.
+    """
+    if of == "stackelberg" and not game.is_zero_sum or len(game.variables) > MAX_VARIABLES:
+        return None
+    if game.matrices is not None:
+        return None
+    fixed = {s: v for s, v in game.parameters.items() if s not in symbols}
+    costs = [cost.xreplace(fixed) for cost in game.costs]
+    variables = set(game.variables)
+    for node in set().union(*(cost.atoms(sp.Function, sp.Pow) for cost in costs)):
+        whole = node.is_Pow and node.exp.is_Integer
+        if isinstance(node, sp.exp) or whole and (
+                node.exp > 0 or not node.free_symbols & variables):
+            continue
+        if node.free_symbols:
+            return None
+    omega = [cost.diff(v) for player, cost in zip(game.players, costs) for v in player.actions]
+    system = reduce_system(omega, (*game.variables, *symbols))
+    if system.polynomials is None or any(c.free_symbols & variables for c in system.conditions):
+        return None
+    return _Template(system, game.variables, symbols)
+
+
+# -- checkpoints -----------------------------------------------------------------------------
+
+def encoded(found: Found) -> list[Any]:
+    """What `Cells` finds as plain data; `decoded` reads it."""
+    points, status, reason = found
+    return [[[list(p.x), p.radius, p.certified, p.differential_nash.name,
+              p.differential_stackelberg.name, p.stable.name] for p in points],
+            status.name, reason]
+
+
+def decoded(data: Any) -> Found:
+    """What `Cells` found, from plain data."""
+    points = tuple(SweepPoint(tuple(x), radius, certified, *(Truth[name] for name in truths))
+                   for x, radius, certified, *truths in data[0])
+    return points, CellStatus[data[1]], data[2]
