@@ -38,7 +38,7 @@ from .motion.trajectory import Outcome, Trajectory
 from .numerics.certify import Certificate, certify
 from .numerics.critical import Candidates, find_critical_points
 from .numerics.undecided import Reason, Undecided
-from .programs.compiled import CompiledField, CompiledGame, compile_field, compile_game
+from .compilation.compiled import CompiledField, CompiledGame, compile_field, compile_game
 from .statements.falsify import falsify
 from .theorems import check
 from .truth import Truth

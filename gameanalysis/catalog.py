@@ -48,9 +48,9 @@ __all__ = [
     "hamiltonian", "isoelastic", "iterated_prisoners_dilemma", "jin_centre", "jin_cosine",
     "matching_pennies", "nash_not_dse_general_sum", "nash_unstable_general_sum",
     "non_normal", "oligopoly", "oligopoly_quantities", "prisoners_dilemma", "realizable",
-    "rock_paper_scissors", "schur_not_total_hessian", "schur_off_curve", "softmax_bimatrix", "stable_neither",
-    "stable_not_dse_general_sum", "tandem", "tau_star_2", "torus", "torus_location",
-    "wgan_dirac",
+    "rock_paper_scissors", "schur_not_total_hessian", "schur_off_curve", "softmax_bimatrix",
+    "stable_neither", "stable_not_dse_general_sum", "tandem", "tau_star_2", "torus",
+    "torus_location", "wgan_dirac",
 ]
 
 if TYPE_CHECKING:

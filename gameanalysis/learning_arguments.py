@@ -27,7 +27,7 @@ from .dynamics import VectorField, simultaneous_gradient
 from .motion import noise as noises
 from .motion import schedules
 from .motion.solvers import METHODS
-from .programs.compiled import compile_field
+from .compilation.compiled import compile_field
 from .rules import Rule
 from .verdicts.analysis import Analysis
 

@@ -30,6 +30,6 @@ from .pictures.tracks import animation, distance
 from .pictures.portrait import LAYERS, Portrait, phase_portrait
 
 __all__ = ["LAYERS", "MARKERS", "Picture", "Portrait", "animation", "basins",
-           "bifurcation_diagram", "class_map", "compare_basins", "distance", "eigenvalues", "field",
-           "legend", "nullclines", "phase_portrait", "point_class", "points", "singular_set",
-           "stability", "trajectories", "venn"]
+           "bifurcation_diagram", "class_map", "compare_basins", "distance", "eigenvalues",
+           "field", "legend", "nullclines", "phase_portrait", "point_class", "points",
+           "singular_set", "stability", "trajectories", "venn"]

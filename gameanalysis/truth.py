@@ -8,7 +8,7 @@ NO, and YES only when all parts are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 
 
@@ -64,3 +64,12 @@ class Truth(Enum):
 
     def __repr__(self) -> str:
         return f"<Truth.{self.name}>"
+
+
+def both(first: Truth, then: Callable[[], Truth]) -> Truth:
+    """first & then(), the second not asked for where the first is NO.
+
+    >>> both(Truth.NO, lambda: 1 / 0)
+    <Truth.NO>
+    """
+    return first if first is Truth.NO else first & then()

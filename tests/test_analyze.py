@@ -362,20 +362,21 @@ def test_erf_has_an_elementary_derivative():
 def test_many_variables_are_certified_one_by_one():
     result = analyze(catalog.covariance(2), [(-2, 2)] * 8, n_starts=16)
     assert result.complete is UNDECIDED and reasons(result) == {Reason.NOT_SEARCHED}
-    v = sp.symbols("u1:5 v1:5", real=True)
-    f = sum((a**2 - 1)**2 / 4 + a * b - b**2 for a, b in zip(v[:4], v[4:]))
-    result = analyze(zero_sum(f, v[:4], v[4:]), [(-2, 2)] * 8, n_starts=16)
-    assert result.complete is UNDECIDED
-    certified = [p for p in result if p.certified]
-    # b = a/2 and a^3 - a + a/2 = 0
-    allowed = [0, 0.5**0.5, -0.5**0.5]
-    for point in certified:
-        assert all(min(abs(a - r) for r in allowed) < 1e-12 for a in point.x[:4])
-        # A = 3 a^2 - 1, S1 = A + 1/2
-        expected = all(3 * a**2 - 0.5 > 0 for a in point.x[:4])
-        assert point.differential_stackelberg is Truth.of(expected)
-    assert len({tuple(np.round(p.x, 6)) for p in result}) == len(result)
-    assert len(certified) > 5
+    # Wells and bowls: b = a/2, and a^3 - a + a/2 = 0 or 5a/2 = 0.
+    for half, wells, complete in ((4, 2, YES), (6, 1, UNDECIDED)):
+        v = sp.symbols(f"u1:{half + 1} v1:{half + 1}", real=True)
+        u, w = v[:half], v[half:]
+        f = sum((a**2 - 1)**2 / 4 if k < wells else a**2 for k, a in enumerate(u))
+        f += sum(a * b - b**2 for a, b in zip(u, w))
+        result = analyze(zero_sum(f, u, w), [(-2, 2)] * 2 * half, n_starts=16)
+        assert result.complete is complete and all(p.certified for p in result)
+        allowed = [0, 0.5**0.5, -0.5**0.5]
+        for point in result:
+            assert all(min(abs(a - r) for r in allowed) < 1e-12 for a in point.x[:half])
+            # A = 3 a^2 - 1, S1 = A + 1/2 in a well
+            expected = all(3 * a**2 - 0.5 > 0 for a in point.x[:wells])
+            assert point.differential_stackelberg is Truth.of(expected)
+        assert len({tuple(np.round(p.x, 6)) for p in result}) == len(result) == 3**wells
 
 
 def test_omega_s_is_not_defined_where_the_followers_hessian_is_singular():
@@ -587,7 +588,7 @@ def test_the_catalogues_points_are_found_with_their_facts(name):
     game = entry.build()
     small = len(game.variables) <= 6
     for of in dict.fromkeys(["simultaneous", *(p.of for p in entry.known)]):
-        result = analyze(game, entry.box, of, n_starts=64)
+        result = analyze(game, entry.box, of, n_starts=64, max_boxes=None if small else 500)
         known = [p for p in entry.known if p.of == of]
         json.dumps(result.to_dict(), allow_nan=False)
         if small and entry.complete and all(p.isolated for p in known):
@@ -654,7 +655,9 @@ def test_wrong_input():
     (apart(sp.sin(x)), "polynomial"),
     (apart(sp.cos(x), periods={x: 2 * sp.pi}), "torus"),
     (catalog.tandem(), "give a box"),
-    (catalog.covariance(2), "at most 6 variables")])
+    (catalog.covariance(2), "not possible here"),
+    (zero_sum(sum(v**4 for v in sp.symbols("v1:12", real=True)), sp.symbols("v1:7", real=True),
+              sp.symbols("v7:12", real=True)), "at most 10 variables")])
 def test_the_whole_space_is_refused_with_a_reason(game, message):
     with pytest.raises(GameError, match=message):
         analyze(game, None)

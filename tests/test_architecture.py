@@ -15,19 +15,28 @@ PACKAGE = ROOT / "gameanalysis"
 
 # A module imports only from the rows above, or from the left in its own row.
 ROWS = """
-    base          errors truth tables
-    declaration   costs matrices game scanning formulas parsing entries separating matrix_games catalog
-    exact         jets derivatives minors definiteness discs univariate macaulay reduction
-                  exactness numberfield algebra exponentials
+    base          errors truth tables checkpoints workers
+    declaration   costs matrices game hierarchy scanning formulas parsing entries separating
+                  matrix_games oligopolies catalog
+    exact         jets derivatives anticipation integer_matrices minors definiteness discs
+                  univariate macaulay reduction exactness numberfield algebra exponentials
+                  sparse_forms symmetries
     waist         dynamics
     learning      play updates gradients adjustments newton rules
-    programs      graph reading printing blocks precise intervals linear program scalars
-                  ratios compiled cleared moves native
-    numerics      undecided critical enclosure taylor certify
+    programs      graph tangents reading printing blocks precise intervals linear program solves
+                  numerical responses scalars ratios stacked
+    matrix_programs  matrix_nodes matrix_graph matrix_reading matrix_derivatives matrix_kernels
+                  matrix_lowering matrix_printing matrix_responses matrix_blocks matrix_solving
+                  matrix_compiled
+    compilation   compiled cleared parametric moves native
+    numerics      undecided deflation critical enclosure affine propagation relaxation structure
+                  taylor certify arclength
     motion        trajectory schedules noise stepping settling stochastic simulate orbits
                   dormand_prince runge_kutta solvers flow
-    verdicts      forms location evidence classify analysis problem analyze placing local
-                  polynomial_families planes spectra steps stability standstill basins
+    verdicts      forms location evidence continua quotients manifolds classify analysis problem
+                  slices analyze placing hierarchic hierarchy_search local polynomial_families
+                  planes spectra steps stability standstill basins
+    parameters    cells sweep unfoldings branches events following continuation
     theory        bounds linearisation regions rates iterations step_limits pencils
                   time_scales conditions
     families      engine sampling completions quadratics anywhere critical_points stable_points
@@ -35,7 +44,7 @@ ROWS = """
     statements    claims series rational_blocks lyapunov vocabulary update_conditions equilibria
                   placement genericity convergence avoidance neighbours refuted falsification
                   falsify theorems
-    pictures      canvas layers portrait tracks maps charts sets
+    pictures      canvas layers portrait tracks maps class_maps charts diagrams sets
     surfaces      guarantees plots
     entry         commandline output learning_arguments rule_commands simulated motion_commands
                   claim_files claim_points claim_commands __main__
@@ -53,7 +62,7 @@ NO_GAMES = {"Game", "Player", "zero_sum"}
 # Packages that only some modules may ask for, beside those that all may.
 EVERYWHERE = {"sympy", "mpmath", "numpy", "scipy"}
 ONLY = {**dict.fromkeys(ROW["pictures"], {"matplotlib"}), "output": {"matplotlib", "tqdm"},
-        "analysis": {"pandas"},
+        **dict.fromkeys(("analysis", "hierarchy_search", "sweep", "branches"), {"pandas"}),
         **dict.fromkeys(ROW["families"], {"hypothesis"})}
 
 FILES = {path.stem: path for path in sorted(PACKAGE.rglob("*.py")) if path.stem != "__init__"}

@@ -16,7 +16,7 @@ from gameanalysis.numerics.certify import Certificate, certify
 from gameanalysis.numerics.critical import find_critical_points
 from gameanalysis.numerics.enclosure import Region, System, Zero, float_ends
 from gameanalysis.numerics.undecided import Reason, Undecided, merge
-from gameanalysis.programs.compiled import compile_field
+from gameanalysis.compilation.compiled import compile_field
 from gameanalysis.programs.precise import NoEnclosure
 from gameanalysis.truth import Truth
 

@@ -19,7 +19,7 @@ from gameanalysis.exact.derivatives import (game_gradient, game_jacobian, implic
                                             schur_complement, stackelberg_jacobian,
                                             total_derivative)
 from gameanalysis.programs import blocks, program
-from gameanalysis.programs.compiled import compile_field, compile_game
+from gameanalysis.compilation.compiled import compile_field, compile_game
 
 x, y, z = sp.symbols("x y z", real=True)
 x1, x2, y1, y2, y3, z1, z2 = sp.symbols("x1 x2 y1 y2 y3 z1 z2", real=True)

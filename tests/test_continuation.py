@@ -12,7 +12,7 @@ import gameanalysis as ga
 from gameanalysis.errors import BoxError, GameError, ShapeError
 from gameanalysis.numerics.arclength import End, Path, corrected, follow, prove, trace
 from gameanalysis.programs.graph import Graph
-from gameanalysis.programs.parametric import ParametricField, ParametricGame
+from gameanalysis.compilation.parametric import ParametricField, ParametricGame
 from gameanalysis.truth import Truth
 from gameanalysis.parameters.branches import Continuation
 from gameanalysis.parameters.continuation import continuation

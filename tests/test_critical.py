@@ -10,7 +10,7 @@ import sympy as sp
 from gameanalysis.dynamics import VectorField
 from gameanalysis.errors import BoxError
 from gameanalysis.numerics.critical import Candidates, find_critical_points, float_box, newton
-from gameanalysis.programs.compiled import compile_field
+from gameanalysis.compilation.compiled import compile_field
 
 x, y = sp.symbols("x y", real=True)
 

@@ -15,7 +15,7 @@ import gameanalysis as ga
 from gameanalysis import Outcome
 from gameanalysis.motion import dormand_prince, orbits, runge_kutta
 from gameanalysis.motion.flow import flow
-from gameanalysis.programs import native
+from gameanalysis.compilation import native
 
 x, y, z = sp.symbols("x y z", real=True)
 ROTATION = ga.VectorField((y, -x), (x, y))

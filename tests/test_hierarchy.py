@@ -32,8 +32,8 @@ from gameanalysis.motion.flow import flow
 from gameanalysis.motion.simulate import iterate
 from gameanalysis.numerics.certify import certify
 from gameanalysis.numerics.critical import find_critical_points
-from gameanalysis.programs.cleared import ClearedHierarchy
-from gameanalysis.programs.compiled import CompiledField, compile_field
+from gameanalysis.compilation.cleared import ClearedHierarchy
+from gameanalysis.compilation.compiled import CompiledField, compile_field
 from gameanalysis.programs.program import Program, Rationals
 from gameanalysis.programs.stacked import StackedBlocks, hierarchy_field_nodes
 from gameanalysis.truth import Truth

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gameanalysis.dynamics import VectorField
 from gameanalysis.exact.algebra import real_zeros
 from gameanalysis.numerics.certify import certify
-from gameanalysis.programs.compiled import compile_field
+from gameanalysis.compilation.compiled import compile_field
 from gameanalysis.verdicts.location import (AlgebraicLocation, CertifiedLocation, FloatLocation,
                                             Location)
 

@@ -17,7 +17,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 from gameanalysis.declaration.game import Game, Player
 from gameanalysis.errors import GameError, ShapeError, UnsupportedFunction
 from gameanalysis.matrix_programs import matrix_compiled
-from gameanalysis.programs.compiled import compile_game
+from gameanalysis.compilation.compiled import compile_game
 from gameanalysis.matrix_programs.matrix_compiled import CompiledMatrixGame, matrix_field
 from gameanalysis.matrix_programs.matrix_derivatives import directional, gradient
 from gameanalysis.matrix_programs.matrix_graph import MatrixGraph

@@ -20,7 +20,7 @@ from gameanalysis.errors import BoxError, GameError, ShapeError
 from gameanalysis.motion.simulate import iterate
 from gameanalysis.motion.trajectory import Outcome, assembled
 from gameanalysis.pictures import maps
-from gameanalysis.programs.compiled import compile_field
+from gameanalysis.compilation.compiled import compile_field
 from gameanalysis.truth import Truth
 from gameanalysis.verdicts.analyze import analyze
 

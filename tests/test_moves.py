@@ -12,8 +12,8 @@ from gameanalysis import catalog, rules
 from gameanalysis.declaration.game import Game, Player, zero_sum
 from gameanalysis.dynamics import VectorField, simultaneous_gradient, stackelberg_gradient
 from gameanalysis.errors import GameError, ShapeError
-from gameanalysis.programs.compiled import compile_field
-from gameanalysis.programs.moves import CompiledUpdate, compile_update, starts_at_rest
+from gameanalysis.compilation.compiled import compile_field
+from gameanalysis.compilation.moves import CompiledUpdate, compile_update, starts_at_rest
 
 x, y = sp.symbols("x y", real=True)
 

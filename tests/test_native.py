@@ -12,7 +12,7 @@ import gameanalysis as ga
 from gameanalysis import Outcome
 from gameanalysis.motion import flow as flow_module
 from gameanalysis.motion.flow import flow
-from gameanalysis.programs import native
+from gameanalysis.compilation import native
 from gameanalysis.programs.graph import UNARY, Graph
 from gameanalysis.programs.program import Program
 
@@ -169,7 +169,7 @@ def test_many_starts_choose_heyoka_and_few_do_not(monkeypatch):
 def test_heyoka_is_imported_when_it_is_needed_and_not_before():
     code = ("import sys, numpy as np, sympy as sp, gameanalysis as ga\n"
             "from gameanalysis.motion.flow import flow\n"
-            "from gameanalysis.programs import native\n"
+            "from gameanalysis.compilation import native\n"
             "x = sp.Symbol('x', real=True)\n"
             "native.available()\n"
             "flow(ga.VectorField(x, x), [[1.0], [2.0]], 1)\n"

@@ -19,7 +19,7 @@ from gameanalysis.declaration.game import Game, Player, zero_sum
 from gameanalysis.dynamics import simultaneous_gradient, stackelberg_gradient
 from gameanalysis.errors import GameError, ShapeError
 from gameanalysis.programs import numerical, responses
-from gameanalysis.programs.compiled import compile_field, compile_game
+from gameanalysis.compilation.compiled import compile_field, compile_game
 from gameanalysis.programs.solves import SolveStatus
 
 x, y = sp.symbols("x y", real=True)

@@ -21,8 +21,8 @@ from gameanalysis.errors import GameError
 from gameanalysis.learning.play import Formulas, Play
 from gameanalysis.learning.updates import RuleField, Update
 from gameanalysis.motion.simulate import iterate
-from gameanalysis.programs.compiled import compile_field
-from gameanalysis.programs.moves import compile_update
+from gameanalysis.compilation.compiled import compile_field
+from gameanalysis.compilation.moves import compile_update
 from gameanalysis.truth import Truth
 from gameanalysis.verdicts.stability import stability_table
 from gameanalysis.verdicts.standstill import fixed_points

@@ -20,9 +20,10 @@ from gameanalysis.motion.schedules import (Constant, ExponentialDecay, Polynomia
                                            two_timescale)
 from gameanalysis.motion.simulate import iterate
 from gameanalysis.motion.trajectory import Outcome
-from gameanalysis.programs import native, program
-from gameanalysis.programs.compiled import compile_field
-from gameanalysis.programs.moves import compile_update
+from gameanalysis.compilation import native
+from gameanalysis.programs import program
+from gameanalysis.compilation.compiled import compile_field
+from gameanalysis.compilation.moves import compile_update
 
 x, y = sp.symbols("x y", real=True)
 STARTS = [(3, 3), (-3, 1), (-10, 10), (10, -10), (-10, -10), (-4, -6), (-8, 12)]

@@ -15,7 +15,7 @@ from gameanalysis import catalog, plots, rules
 from gameanalysis.declaration.game import Game, Player, zero_sum
 from gameanalysis.errors import BoxError, GameError
 from gameanalysis.motion.simulate import iterate
-from gameanalysis.programs.moves import compile_update
+from gameanalysis.compilation.moves import compile_update
 from gameanalysis.truth import Truth
 from gameanalysis.verdicts.analyze import analyze, classify
 from gameanalysis.verdicts.stability import stability_table

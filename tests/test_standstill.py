@@ -9,7 +9,7 @@ import sympy as sp
 from gameanalysis import catalog, rules
 from gameanalysis.declaration.game import Game, Player, zero_sum
 from gameanalysis.errors import BoxError, GameError
-from gameanalysis.programs.moves import compile_update
+from gameanalysis.compilation.moves import compile_update
 from gameanalysis.truth import Truth
 from gameanalysis.verdicts.analyze import analyze
 from gameanalysis.verdicts.standstill import fixed_points

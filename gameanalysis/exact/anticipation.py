@@ -41,7 +41,7 @@ from sympy import ImmutableMatrix as Matrix
 
 from ..declaration.hierarchy import Hierarchy
 from ..errors import GameError
-from .derivatives import _diff, _is_invertible_somewhere, jacobian
+from .derivatives import diff, is_invertible_somewhere, jacobian
 
 __all__ = ["cleared_gradient", "hierarchy_gradient_column", "hierarchy_hessians",
            "hierarchy_jacobian", "response_derivatives", "responses"]
@@ -195,9 +195,9 @@ def cleared_gradient(hierarchy: Hierarchy) -> tuple[list[sp.Expr], list[sp.Expr]
         for player in hierarchy.levels[level]:
             cost = game.costs[player]
             for k in hierarchy.actions(player):
-                value = _diff(cost, variables[k])
+                value = diff(cost, variables[k])
                 if below:
-                    slope = adjugate.T * Matrix([_diff(cost, v) for v in y])
+                    slope = adjugate.T * Matrix([diff(cost, v) for v in y])
                     cross = jacobian(lower, [variables[k]])
                     value = determinant * value - (cross.T * slope)[0, 0]
                 stacked[k] = value
@@ -218,9 +218,9 @@ def _stack(hierarchy: Hierarchy, top: int) -> dict[int, sp.Expr]:
     for player in hierarchy.levels[top]:
         actions = hierarchy.actions(player)
         own = [variables[k] for k in actions]
-        column = Matrix([_diff(game.costs[player], v) for v in own])
+        column = Matrix([diff(game.costs[player], v) for v in own])
         if below:
-            slope = Matrix([_diff(game.costs[player], v) for v in y])
+            slope = Matrix([diff(game.costs[player], v) for v in y])
             multiplier = _solved(hierarchy, top, Matrix(jacobian(lower, y).T), slope)
             column = Matrix(column - jacobian(lower, own).T * multiplier)
         stacked.update(zip(actions, column))
@@ -239,7 +239,7 @@ def _shortened(expression: sp.Expr) -> sp.Expr:
 
 def _solved(hierarchy: Hierarchy, level: int, matrix: Matrix, right: Matrix) -> Matrix:
     """matrix^-1 right; ``level`` is the one above the system."""
-    if not _is_invertible_somewhere(matrix):
+    if not is_invertible_somewhere(matrix):
         raise GameError(
             f"in the hierarchy {hierarchy.name} the system of level {level + 2} is singular "
             f"everywhere (as in a bilinear game), so it has no response: add a small multiple "

@@ -55,7 +55,7 @@ def game_gradient(game: Game) -> Matrix:
     [     y],
     [-x + y]])
     """
-    return Matrix([_diff(player.cost, action)
+    return Matrix([diff(player.cost, action)
                    for player in game.players for action in player.actions])
 
 
@@ -90,7 +90,7 @@ def hessian_block(game: Game, player: int, row: int, column: int) -> Matrix:
             raise GameError(f"there is no player {index} among {game.n_players} "
                             f"(they are counted from 0)")
     rows, columns = game.players[row].actions, game.players[column].actions
-    return jacobian(Matrix([_diff(game.costs[player], a) for a in rows]), columns)
+    return jacobian(Matrix([diff(game.costs[player], a) for a in rows]), columns)
 
 
 def follower_jacobian(game: Game) -> Matrix:
@@ -218,7 +218,7 @@ def jacobian(column: Matrix, variables: Sequence[sp.Symbol]) -> Matrix:
     Matrix([[y, x]])
     """
     return Matrix(len(column), len(variables),
-                  [_diff(entry, z) for entry in column for z in variables])
+                  [diff(entry, z) for entry in column for z in variables])
 
 
 def ratio(tau: Number) -> sp.Expr:
@@ -271,7 +271,7 @@ def _regularised(game: Game, eta: sp.Expr) -> Matrix:
 
 def _multiplier(game: Game, eta: Number) -> Matrix:
     """v = (D + eta I)^-T D2 f1."""
-    cross_gradient = Matrix([_diff(game.costs[0], y) for y in _followers(game)])
+    cross_gradient = Matrix([diff(game.costs[0], y) for y in _followers(game)])
     return _solve(_regularised(game, regularisation(eta)).T, cross_gradient)
 
 
@@ -280,7 +280,7 @@ def _lagrangian_hessian(game: Game, eta: Number) -> Matrix:
     variables = game.variables
 
     def hessian(f: sp.Expr) -> Matrix:
-        return jacobian(Matrix([_diff(f, z) for z in variables]), variables)
+        return jacobian(Matrix([diff(f, z) for z in variables]), variables)
 
     result = hessian(game.costs[0])
     for weight, own in zip(_multiplier(game, eta), _split(game)[1]):
@@ -289,7 +289,8 @@ def _lagrangian_hessian(game: Game, eta: Number) -> Matrix:
     return result
 
 
-def _diff(expression: sp.Expr, variable: sp.Symbol) -> sp.Expr:
+def diff(expression: sp.Expr, variable: sp.Symbol) -> sp.Expr:
+    """The derivative; raises `UnsupportedFunction` if SymPy leaves one unevaluated."""
     if variable not in expression.free_symbols:
         return sp.S.Zero
     derivative = expression.diff(variable)
@@ -301,7 +302,7 @@ def _diff(expression: sp.Expr, variable: sp.Symbol) -> sp.Expr:
 
 def _solve(matrix: Matrix, right: Matrix) -> Matrix:
     """matrix^-1 right.  Exact, for display: cost grows as for an adjugate."""
-    if not _is_invertible_somewhere(matrix):
+    if not is_invertible_somewhere(matrix):
         raise GameError(
             "the follower's Hessian D22 f2 is singular everywhere (as in a bilinear "
             "game): regularise with eta > 0, e.g. stackelberg_gradient(game, eta=1)")
@@ -320,7 +321,7 @@ def _solve(matrix: Matrix, right: Matrix) -> Matrix:
     return Matrix(result)
 
 
-def _is_invertible_somewhere(matrix: Matrix) -> bool:
+def is_invertible_somewhere(matrix: Matrix) -> bool:
     """Whether a random point shows a determinant that is not zero.
 
     A determinant of analytic entries that is not zero everywhere vanishes on a

@@ -30,7 +30,7 @@ from ..errors import GameError, ShapeError
 from ..programs.numerical import points
 from .matrix_blocks import MatrixBlocks
 from .matrix_printing import MatrixProgram
-from .matrix_solving import SOLVERS, Iterated, Solver, Structured
+from .matrix_solving import SOLVERS, Iterated, MatrixSolver, Structured
 
 __all__ = ["CompiledMatrixGame", "MatrixField", "matrix_field"]
 
@@ -73,7 +73,7 @@ class _Compiled:
         return Iterated(self._blocks, self._asked, self._tau, self._eta, self._rtol)
 
     @property
-    def solver(self) -> Solver:
+    def solver(self) -> MatrixSolver:
         """How the followers' systems are solved, why, and how well the last ones were."""
         return self._response.solver
 

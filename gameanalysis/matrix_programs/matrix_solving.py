@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 
 from ..errors import GameError
 from ..programs.blocks import SINGULAR
+from ..programs.solves import SolveStatus, solve
 from .matrix_blocks import MatrixBlocks
 from .matrix_derivatives import directional
 from .matrix_kernels import solved_batch
 from .matrix_printing import MatrixProgram
 from .matrix_responses import Structure, substitute
-from ..programs.solves import SolveStatus, solve
 
-__all__ = ["SOLVERS", "DIRECT", "Iterated", "Solver", "Structured"]
+__all__ = ["DIRECT", "Iterated", "MatrixSolver", "SOLVERS", "Structured"]
 
 Array = NDArray[np.float64]
 
@@ -38,7 +38,7 @@ DIRECT = 500
 
 
 @dataclass(frozen=True)
-class Solver:
+class MatrixSolver:
     """How the followers' systems are solved.
 
     ``method`` : "structure", "direct", "cg", "minres" or "gmres".
@@ -73,7 +73,7 @@ class Structured:
                  eta: sp.Expr) -> None:
         self.blocks, self.structure, self.eta = blocks, structure, float(eta)
         self.tau = blocks.graph.number(tau)
-        self.solver = Solver("structure", str(structure))
+        self.solver = MatrixSolver("structure", str(structure))
 
     @cached_property
     def _v(self) -> list[int]:
@@ -160,7 +160,7 @@ class Iterated:
             method = "cg" if self.symmetric else "gmres"
             reason = f"no structure is known, and {self.m} unknowns are more than {DIRECT}"
         self.switches = asked == "auto"
-        self.solver = Solver(method, reason)
+        self.solver = MatrixSolver(method, reason)
 
     # -- programs --------------------------------------------------------
 
@@ -221,7 +221,7 @@ class Iterated:
     def _iterated(self, x: Array, right: Array, turned: bool) -> Array:
         product = self._turned if turned else self.blocks.follower_product
         out = np.empty(right.shape)
-        worst: Solver | None = None
+        worst: MatrixSolver | None = None
         for index in np.ndindex(right.shape[:-1]):
             point = np.ascontiguousarray(x[index])
             found = solve(lambda q: product(point, q)[-self.m:] + self.eta * q, right[index],

@@ -34,9 +34,9 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ..programs.compiled import CompiledField
+from ..compilation.compiled import CompiledField
 from ..programs.graph import Graph
-from ..programs.native import native_function
+from ..compilation.native import native_function
 from ..programs.program import Program
 
 __all__ = ["FALL", "NumpyStep", "RISE", "Step", "native_step", "step_program"]

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dynamics import VectorField
-from ..programs import native as heyoka
-from ..programs.compiled import CompiledField, compile_field
+from ..compilation import native as heyoka
+from ..compilation.compiled import CompiledField, compile_field
 from .dormand_prince import NumpyStep, native_step
 from .orbits import TIGHT, Edges, Rest, Returns
 from .runge_kutta import Batch, Job

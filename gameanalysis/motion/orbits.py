@@ -34,7 +34,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..programs.compiled import CompiledField
+from ..compilation.compiled import CompiledField
 from ..numerics.critical import float_box
 from .trajectory import checked_points
 

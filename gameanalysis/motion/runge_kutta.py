@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..programs.compiled import CompiledField
+from ..compilation.compiled import CompiledField
 from .dormand_prince import Step
 from .orbits import Edges, Orbit, Polynomials, Rest, Returns
 from .trajectory import Outcome

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..programs.moves import CompiledUpdate
+from ..compilation.moves import CompiledUpdate
 from .schedules import Rates
 from .stepping import LOOK, Engine
 from .trajectory import checked_points, checked_positive, periods_of

@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 
 from ..dynamics import VectorField
 from ..learning.updates import Update
-from ..programs.compiled import CompiledField
-from ..programs.moves import CompiledUpdate, compile_update
+from ..compilation.compiled import CompiledField
+from ..compilation.moves import CompiledUpdate, compile_update
 from .noise import Noise, Streams, seed_of
 from .schedules import Rates, Schedule
 from .settling import Settling

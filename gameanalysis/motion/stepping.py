@@ -27,9 +27,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..programs import native as machine
+from ..compilation import native as machine
 from ..programs.graph import Node, operands
-from ..programs.moves import CompiledUpdate
+from ..compilation.moves import CompiledUpdate
 from ..programs.printing import renumbered
 from ..programs.program import Program
 from .noise import Streams
@@ -85,14 +85,14 @@ def engine_for(update: CompiledUpdate, rates: Rates, size: int, steps: int,
             raise ValueError(f"{update.name or 'the field'} is known numerically only, because "
                              f"it solves a linear system in many variables: native=True needs "
                              f"a formula")
-        return _Values(update, rates, None, noise)
+        return _Values(update, rates, None, noise, size == 1)
     program = (update.update_program if rates.constant is None
                else update.program_at(rates.constant.tolist()))
     if native or (native is None and noise is None and size > _FEW and size * steps >= _MANY
                   and program.is_printed and machine.available() and machine.supported(program)):
         return _Compiled(update, rates, program, noise)
     if not program.is_printed:
-        return _Values(update, rates, program, noise)
+        return _Values(update, rates, program, noise, size == 1)
     # With noise, small batches take the way of large ones, to give the same to the last bit.
     if size <= _FEW and noise is None:
         return _Loops(update, rates, program)
@@ -308,28 +308,32 @@ def _repeated(program: Program, n: int) -> Program:
 
 
 class _Values(Together):
-    """The field's values (``program`` is None), or a program run level by level."""
+    """The field's values (``program`` is None), or a program run level by level.
 
-    method = "NumPy"
+    ``alone`` : one start, whose functions of one point are faster, and may round otherwise.
+    """
 
     def __init__(self, update: CompiledUpdate, rates: Rates, program: Program | None,
-                 noise: Streams | None) -> None:
+                 noise: Streams | None, alone: bool) -> None:
         super().__init__(update, rates, noise)
-        self.update, self.program = update, program
+        self.update, self.program, self.alone = update, program, alone
+        self.method = "NumPy, one start" if alone else "NumPy"
 
     def step(self, x: Array, y: Array, rates: Array) -> None:
         """One call of the field or of the program."""
-        if self.program is None:
-            assert self.update.field is not None
-            np.subtract(x, rates[:, None] * self.update.field.value(x.T).T, out=y)
-        elif self.rates.constant is not None:
-            if x.shape[1] == 1:                         # index arrays of one dimension are faster
-                y[:, 0] = self.program.at(x[:, 0])
+        if self.program is not None:
+            inputs = x if self.rates.constant is not None else np.concatenate(
+                [x, np.repeat(rates[:, None], x.shape[1], axis=1)])
+            if self.alone:
+                y[:, 0] = self.program.at(inputs[:, 0])
             else:
-                y[:] = self.program.columns(x)
+                y[:] = self.program.columns(inputs)
+            return
+        assert self.update.field is not None
+        if self.alone:
+            np.subtract(x[:, 0], rates * self.update.field.value(x[:, 0]), out=y[:, 0])
         else:
-            y[:] = self.program.columns(np.concatenate(
-                [x, np.repeat(rates[:, None], x.shape[1], axis=1)]))
+            np.subtract(x, rates[:, None] * self.update.field.value(x.T).T, out=y)
 
 
 class _Loops:

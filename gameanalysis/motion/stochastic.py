@@ -29,8 +29,8 @@ import numpy as np
 
 from ..dynamics import GameField, VectorField
 from ..learning.updates import Update
-from ..programs.compiled import CompiledField
-from ..programs.moves import CompiledUpdate, compile_update
+from ..compilation.compiled import CompiledField
+from ..compilation.moves import CompiledUpdate, compile_update
 from ..programs.program import Program, Rationals
 from ..truth import Truth
 from .noise import Noise

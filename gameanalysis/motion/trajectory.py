@@ -19,7 +19,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
-from ..programs.compiled import points
+from ..compilation.compiled import points
 
 __all__ = ["Outcome", "Trajectory", "assembled", "checked_count", "checked_points",
            "checked_positive", "checked_start", "periods_of", "wrapped_points"]

@@ -22,6 +22,10 @@ width, or when the budget is spent, is reported as undecided, with a reason.
 All arithmetic of the search is outward rounded (`intervals`), and every region that
 holds a zero is proved again at high precision before it is believed.
 
+With many variables a system that has blocks is solved block by block (`structure`), boxes
+are first cut by propagation (`propagation`), and fields that are no polynomials are enclosed
+by affine forms (`relaxation`), polynomials by Taylor expansions (`taylor`).
+
 References: Neumaier, Interval Methods for Systems of Equations, CUP 1990, chapter 5;
 Hansen and Walster, Global Optimization Using Interval Analysis, 2004.
 """
@@ -29,7 +33,7 @@ Hansen and Walster, Global Optimization Using Interval Analysis, 2004.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,10 +41,13 @@ from numpy.typing import NDArray
 
 from ..dynamics import VectorField
 from ..errors import BoxError
-from ..programs.compiled import CompiledField, compile_field
+from ..compilation.compiled import CompiledField, compile_field
 from ..truth import Truth
 from .critical import Candidates, float_box, newton
 from .enclosure import Region, System, Zero
+from .relaxation import WIDE
+from .structure import (Block, independent_parts, join, leading_field, pattern,
+                        triangular_blocks)
 from .taylor import system_of
 from .undecided import Reason, Undecided, merge
 
@@ -53,6 +60,16 @@ Mask = NDArray[np.bool_]
 _TRIED = 64
 #: The budget by default: boxes, and operations of the field over all boxes.
 _BOXES, _OPERATIONS = 2_000_000, 3 * 10 ** 9
+#: With more variables a budget of work in nanoseconds: two cores are done in a minute ...
+_FEW, _WORK = 6, 4.5e10
+#: ... of which a region to be confirmed takes about as much as so many boxes.
+_CONFIRMATION = 150
+#: This many boxes that the budget left over are shown apart, more as their hull.
+_SHOWN = 1000
+#: Independent parts with more combinations of zeros than this are not combined.
+_JOINED = 20_000
+#: Candidates proved together: all rungs of all of them are one array of so many entries.
+_ENTRIES = 2 ** 22
 #: Boxes handled together.
 _BATCH = 4096
 #: A box is split at this fraction of its width: no zero of a game sits there.
@@ -103,7 +120,9 @@ def certify(field: VectorField | CompiledField, candidates: Candidates | Array |
     box : n pairs (low, high).
     max_boxes : the budget; boxes left when it is spent are undecided.  With 0 only
         the candidates are examined.  None is two million, or fewer where the field
-        has so many operations that this would take minutes.
+        has so many operations that this would take minutes; with more than 6 variables
+        it is a budget of work, zeros to be confirmed included, that two cores spend in
+        about a minute.
 
     Raises `BoxError` for a box that does not fit, `NoEnclosure` for a function that
     intervals cannot enclose.
@@ -114,14 +133,22 @@ def certify(field: VectorField | CompiledField, candidates: Candidates | Array |
     >>> len(found.zeros), found.complete
     (2, <Truth.YES>)
     """
-    compiled = field if isinstance(field, CompiledField) else compile_field(field)
+    compiled = field if isinstance(field, CompiledField) else compile_field(field, form="entries")
     domain = float_box(box, compiled.n)
     if max_boxes is not None and max_boxes < 0:
         raise BoxError(f"max_boxes must not be negative: {max_boxes}")
     system = system_of(compiled)
-    if max_boxes is None:
+    confirmation = 0
+    if max_boxes is None and compiled.n > _FEW:
+        max_boxes, confirmation = int(min(_BOXES, _WORK / system.work)), _CONFIRMATION
+    elif max_boxes is None:
         max_boxes = min(_BOXES, _OPERATIONS // (1 + system.n_operations))
-    work = _Search(system, domain, max_boxes)
+    if compiled.n >= WIDE and max_boxes:
+        solved = _by_blocks(system, domain, max_boxes // 2, confirmation)
+        if isinstance(solved, Certificate):
+            return solved
+        max_boxes -= solved
+    work = _Search(system, domain, max_boxes, confirmation)
     x = candidates.x if isinstance(candidates, Candidates) else candidates
     if x is not None and len(x):
         work.try_points(np.asarray(x, dtype=float), None)
@@ -132,15 +159,17 @@ def certify(field: VectorField | CompiledField, candidates: Candidates | Array |
 class _Search:
     """The state of one branch and prune."""
 
-    def __init__(self, system: System, domain: Array, max_boxes: int) -> None:
+    def __init__(self, system: System, domain: Array, max_boxes: int,
+                 confirmation: int = 0, width: Array | None = None) -> None:
         self.system, self.n = system, system.n
         self.low, self.high = system.fundamental(domain)
-        self.width = self.high - self.low
-        self.max_boxes = max_boxes
-        self.n_boxes = 0
+        self.width = self.high - self.low if width is None else width
+        self.max_boxes, self.confirmation = max_boxes, confirmation
+        self.n_boxes, self.spent = 0, 0
         self.narrow = _NARROW
-        self.regions: list[Region] = []
+        self.regions = _Regions(self.n)
         self.zeros: list[Zero] = []
+        self.own, self.enclosures = _Regions(self.n), _Regions(self.n)
         self.left: list[tuple[Array, Array, Mask]] = []
         self.n_left = 0
         self.rest: list[tuple[Array, Array]] = []
@@ -154,7 +183,7 @@ class _Search:
                     low.shape[1] + stack[-1][0].shape[1] <= _BATCH:
                 more = stack.pop()
                 low, high = np.hstack([low, more[0]]), np.hstack([high, more[1]])
-            if self.n_boxes + low.shape[1] > self.max_boxes:
+            if self.n_boxes + self.spent + low.shape[1] > self.max_boxes:
                 self.rest = [(low, high), *stack]
                 return
             self.n_boxes += low.shape[1]
@@ -167,23 +196,23 @@ class _Search:
 
     def _examine(self, low: Array, high: Array) -> tuple[Array, Array]:
         """Prune, contract and split a batch; the boxes still to be examined."""
-        keep = self._not_in_regions(low, high)
+        keep = self.regions.without(low, high)
         low, high = low[:, keep], high[:, keep]
-        if low.shape[1]:
-            keep = self.system.may_vanish(low, high)
-            low, high = low[:, keep], high[:, keep]
+        if not low.shape[1]:
+            return low, high
+        size = (high - low) / self.width[:, None]
+        low, high, keep = self.system.sift(low, high)
+        low, high, size = low[:, keep], high[:, keep], size[:, keep]
         if not low.shape[1]:
             return low, high
         step = self.system.contract(low, high)
         if step.promising.any():
             self._try_boxes(low[:, step.promising], high[:, step.promising])
         keep = ~step.empty
-        low, high = low[:, keep], high[:, keep]
-        new_low, new_high = step.low[:, keep], step.high[:, keep]
+        new_low, new_high, size = step.low[:, keep], step.high[:, keep], size[:, keep]
         weight, defined = step.weight[:, keep], step.defined[keep]
         if not new_low.shape[1]:
             return new_low, new_high
-        size = (high - low) / self.width[:, None]
         new_size = (new_high - new_low) / self.width[:, None]
         shrunk = (new_size < 0.6 * size).any(axis=0) & (new_size <= size).all(axis=0)
         narrow = new_size.max(axis=0) <= self.narrow
@@ -207,14 +236,6 @@ class _Search:
             self.narrow = min(self.narrow * 8, 2.0 ** -6)
             self.n_left = 0
 
-    def _not_in_regions(self, low: Array, high: Array) -> Mask:
-        """Which boxes lie in no region that is proved to hold one known zero."""
-        keep = np.ones(low.shape[1], dtype=bool)
-        for region in self.regions:
-            keep &= ~((low >= region.low[:, None])
-                      & (high <= region.high[:, None])).all(axis=0)
-        return keep
-
     # -- zeros -----------------------------------------------------------
 
     def _try_boxes(self, low: Array, high: Array) -> None:
@@ -231,63 +252,177 @@ class _Search:
         """Try to prove a region round each approximate zero (rows of ``x``)."""
         if radius is None:
             radius = np.broadcast_to(self.width / 8, x.shape)
-        new = [k for k in range(len(x)) if np.isfinite(x[k]).all() and not any(
-            ((x[k] >= r.low) & (x[k] <= r.high)).all() for r in self.regions)]
+        new = [k for k in range(len(x)) if np.isfinite(x[k]).all()
+               and not self.regions.holding(x[k], x[k]).any()]
         if not new:
             return
-        regions = [r for r in self.system.prove(x[new], radius[new]) if r is not None]
+        step = max(1, _ENTRIES // (32 * self.n * self.n))
+        regions = [region for start in range(0, len(new), step) for region in self.system.prove(
+            x[new[start:start + step]], radius[new[start:start + step]]) if region is not None]
         fresh: list[Region] = []
         for region in regions:
-            if any(region.contains(zero.low, zero.high) for zero in self.zeros):
-                self.regions.append(region)
+            if self.enclosures.inside(region.low, region.high).any():
+                self.regions.append(region.low, region.high)
             elif not any(_close(region, other) for other in fresh):
                 fresh.append(region)
         if fresh:
+            self.spent += self.confirmation * len(fresh)
             for zero, region in zip(self.system.confirm(fresh), fresh):
                 if zero is not None:
                     self._add(zero, region)
 
     def _add(self, zero: Zero, region: Region) -> None:
         """Store a confirmed zero of a region, unless it is known already."""
-        near = [other for other in self.zeros if _touch(zero, other)
-                or other.region.contains(zero.low, zero.high)]
+        touching = self.enclosures.touching(zero.low, zero.high)
+        touching |= self.own.holding(zero.low, zero.high)
+        near = [self.zeros[k] for k in np.flatnonzero(touching)]
         if not near:
             self.zeros.append(zero)
-            self.regions.append(region)
+            self.own.append(zero.region.low, zero.region.high)
+            self.enclosures.append(zero.low, zero.high)
+            self.regions.append(region.low, region.high)
         elif all(other.region.contains(zero.low, zero.high) for other in near):
-            self.regions.append(region)
+            self.regions.append(region.low, region.high)
 
     # -- the result ------------------------------------------------------
 
     def certificate(self) -> Certificate:
         """Everything that came out, zeros outside the box left out."""
         zeros: list[Zero] = []
+        own, turns = _Regions(self.n), bool(self.system.field.periods)
         for zero in sorted(self.zeros, key=lambda zero: tuple(zero.x)):
             if (zero.high >= self.low).all() and (zero.low <= self.high).all() \
-                    and not any(self.system.same_modulo(zero, other) for other in zeros):
+                    and not own.holding(zero.low, zero.high).any() and not (turns and any(
+                        self.system.same_modulo(zero, other) for other in zeros)):
                 zeros.append(zero)
+                own.append(zero.region.low, zero.region.high)
         undecided: list[Undecided] = []
         if self.left:
             low = np.hstack([part[0] for part in self.left])
             high = np.hstack([part[1] for part in self.left])
             defined = np.concatenate([part[2] for part in self.left])
-            keep = self._not_in_regions(low, high)
+            keep = self.regions.without(low, high)
             undecided += merge(low[:, keep], high[:, keep], defined[keep], self.width)
         if self.rest:
             low, high = (np.hstack([part[k] for part in self.rest]) for k in (0, 1))
-            undecided.insert(0, Undecided(low.min(axis=1), high.max(axis=1), Reason.BUDGET,
-                                          low.shape[1]))
+            undecided = [*self._unexamined(low, high), *undecided]
         return Certificate(tuple(zeros), tuple(undecided), self.n_boxes)
+
+    def _unexamined(self, low: Array, high: Array) -> list[Undecided]:
+        """What the budget left over: heaps of touching boxes, or the hull of very many."""
+        if low.shape[1] > _SHOWN:
+            return [Undecided(low.min(axis=1), high.max(axis=1), Reason.BUDGET, low.shape[1])]
+        heaps = merge(low, high, np.ones(low.shape[1], dtype=bool), self.width)
+        return [replace(heap, reason=Reason.BUDGET) for heap in heaps]
+
+
+class _Regions:
+    """Boxes as two arrays of rows, which can be compared with others all at once."""
+
+    def __init__(self, n: int) -> None:
+        self._ends = np.empty((2, 16, n))
+        self._count = 0
+
+    def append(self, low: Array, high: Array) -> None:
+        """One more box."""
+        if self._count == self._ends.shape[1]:
+            self._ends = np.concatenate([self._ends, np.empty_like(self._ends)], axis=1)
+        self._ends[0, self._count], self._ends[1, self._count] = low, high
+        self._count += 1
+
+    @property
+    def _lows(self) -> Array:
+        return self._ends[0, :self._count]
+
+    @property
+    def _highs(self) -> Array:
+        return self._ends[1, :self._count]
+
+    def holding(self, low: Array, high: Array) -> Mask:
+        """Which of them contain a given box."""
+        return np.asarray(((self._lows <= low) & (self._highs >= high)).all(axis=1))
+
+    def inside(self, low: Array, high: Array) -> Mask:
+        """Which of them a given box contains."""
+        return np.asarray(((self._lows >= low) & (self._highs <= high)).all(axis=1))
+
+    def touching(self, low: Array, high: Array) -> Mask:
+        """Which of them have a point in common with a given box."""
+        return np.asarray(((self._lows <= high) & (self._highs >= low)).all(axis=1))
+
+    def without(self, low: Array, high: Array) -> Mask:
+        """Which of many boxes, given by columns, lie in none of them."""
+        keep = np.ones(low.shape[1], dtype=bool)
+        for least, most in zip(self._lows, self._highs):
+            # Few boxes are left after the first coordinate.
+            within = np.flatnonzero((low[0] >= least[0]) & (high[0] <= most[0]))
+            if within.size:
+                keep[within] &= ~((low[:, within] >= least[:, None])
+                                  & (high[:, within] <= most[:, None])).all(axis=0)
+        return keep
+
+
+def _by_blocks(system: System, domain: Array, max_boxes: int, confirmation: int
+               ) -> Certificate | int:
+    """The zeros by the block structure, if there is one and all is proved.
+
+    Otherwise how many boxes that took.
+    """
+    reads = pattern(system.value_program)
+    blocks = triangular_blocks(reads)
+    if blocks is None or len(blocks) == 1:
+        return 0
+    parts: list[tuple[list[int], list[Zero]]] = []
+    spent = 0
+    for group in independent_parts(blocks, reads):
+        places, zeros, used = _one_part(system.field, group, domain, max_boxes - spent,
+                                        confirmation)
+        spent += used
+        if zeros is None:
+            return spent
+        if not zeros:
+            return Certificate((), (), spent)
+        parts.append((places, zeros))
+    joined = join(system.n, parts, _JOINED)
+    if joined is None:
+        return spent
+    return Certificate(tuple(sorted(joined, key=lambda zero: tuple(zero.x))), (), spent)
+
+
+def _one_part(field: CompiledField, group: Sequence[Block], domain: Array, max_boxes: int,
+              confirmation: int) -> tuple[list[int], list[Zero] | None, int]:
+    """(variables, zeros or None where some are not proved, boxes) of a part, by its blocks."""
+    equations: list[int] = []
+    places: list[int] = []
+    zeros: list[Zero] = []
+    spent = 0
+    for k, (rows, columns) in enumerate(group):
+        before, old = places, zeros
+        equations = [*equations, *rows]
+        places = sorted([*places, *columns])
+        system = system_of(leading_field(field, equations, places))
+        inside = [places.index(j) for j in before]
+        zeros = []
+        for zero in old if k else [None]:
+            box = domain[places].copy()
+            if zero is not None:
+                box[inside, 0], box[inside, 1] = zero.low, zero.high
+            # Widths are those of the domain: an enclosure is narrow, not a domain of its own.
+            work = _Search(system, box, max_boxes - spent, confirmation,
+                           domain[places, 1] - domain[places, 0])
+            work.run()
+            found = work.certificate()
+            spent += work.n_boxes
+            if found.undecided:
+                return places, None, spent
+            zeros += found.zeros
+    return places, zeros, spent
 
 
 def _close(region: Region, other: Region) -> bool:
     """Whether two regions have the same centre, as far as Newton's method can tell."""
     a, b = 0.5 * (region.low + region.high), 0.5 * (other.low + other.high)
     return bool((np.abs(a - b) <= 1e-9 * (1 + np.abs(a))).all())
-
-
-def _touch(zero: Zero, other: Zero) -> bool:
-    return bool((zero.low <= other.high).all() and (other.low <= zero.high).all())
 
 
 def _split(low: Array, high: Array, weight: Array, size: Array, narrow: float

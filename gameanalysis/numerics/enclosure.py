@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..programs.compiled import CompiledField
+from ..compilation.compiled import CompiledField
 from ..programs.intervals import FloatIntervals, PreciseIntervals
 from ..programs.linear import distance_from_identity, gauss_seidel, inverses, matmul_point
 from ..programs.program import Program
@@ -37,6 +37,8 @@ _U = 2.0 ** -53
 _RUNGS = 4.0 ** -np.arange(22)
 #: Digits of the arithmetic that confirms every certificate.
 _CONFIRM = 30
+#: Up to so many variables the products of that proof are made with as many digits.
+_DIGITS = 4
 #: Regions shrunk by these factors are tried in turn when one is confirmed.
 _SHRINKS = (1.0, 2.0 ** -3, 2.0 ** -6, 2.0 ** -10, 2.0 ** -15)
 #: Half-width of the box that encloses a zero first, relative to 1 + max|x|.
@@ -81,6 +83,11 @@ class System:
         # Raise NoEnclosure at once for a function that cannot be enclosed.
         self.may_vanish(np.zeros((self.n, 1)), np.zeros((self.n, 1)))
 
+    @property
+    def work(self) -> float:
+        """About how many nanoseconds one box takes."""
+        return 10.0 * self.n_operations + self.n ** 3
+
     # -- floats, many boxes at once --------------------------------------
 
     def _evaluate(self, program: Program, low: Array, high: Array
@@ -99,6 +106,10 @@ class System:
             # NaN ends stand for "no bound": the comparisons are then false.
             keep &= ~((value.ends[0] < 0) | (value.ends[1] < 0))
         return keep
+
+    def sift(self, low: Array, high: Array) -> tuple[Array, Array, Mask]:
+        """What a cheap test leaves of boxes (columns): low, high, and where anything is left."""
+        return low, high, self.may_vanish(low, high)
 
     def _values(self, x: Array) -> Pair:
         """g at points (columns): ends of shape (N, n)."""
@@ -214,8 +225,14 @@ class System:
         if not precise.defined:
             return None
         y = _exactly(precise, inverse)
-        minus_e = [[_dot(precise, y[i], jacobian[k::n], precise.constant(-int(i == k)))
-                    for k in range(n)] for i in range(n)]
+        if n <= _DIGITS:
+            minus_e = [[_dot(precise, y[i], jacobian[k::n], precise.constant(-int(i == k)))
+                        for k in range(n)] for i in range(n)]
+        else:
+            product = _floats_product(precise, inverse, jacobian)
+            if product is None or not np.isfinite(product).all():
+                return None
+            minus_e = _minus_identity(precise, product)
         center = [precise.constant(Fraction(v)) for v in (0.5 * (tiny[0] + tiny[1])).tolist()]
         correction = self._correction(precise, center, y)
         image = _krawczyk(precise, correction, center, minus_e, box)
@@ -344,13 +361,32 @@ def _dot(precise: PreciseIntervals, left: Sequence[Any], right: Sequence[Any],
 
 
 def _exactly(precise: PreciseIntervals, matrix: Array) -> list[list[Any]]:
-    return [[precise.constant(Fraction(v)) for v in row] for row in matrix.tolist()]
+    return [[precise.interval(v, v) for v in row] for row in matrix.tolist()]
+
+
+def _floats_product(precise: PreciseIntervals, matrix: Array, entries: Sequence[Any]
+                    ) -> Pair | None:
+    """Y J for precise intervals J, row by row, whose ends are rounded outward to floats.
+
+    The product is n^3 operations, and J over a box is no better known than to the digits
+    of floats.  None where J is not bounded.
+    """
+    n = len(matrix)
+    bounds = [precise.bounds(value) for value in entries]
+    if not all(math.isfinite(end) for ends in bounds for end in ends):
+        return None
+    low, high = float_ends([(Fraction(a), Fraction(b)) for a, b in bounds])
+    with np.errstate(all="ignore"):
+        product = matmul_point(matrix[None], (low.reshape(1, n, n), high.reshape(1, n, n)))
+    return product[0][0], product[1][0]
 
 
 def _minus_identity(precise: PreciseIntervals, spread: Pair) -> list[list[Any]]:
-    return [[precise.interval(Fraction(p) - int(i == k), Fraction(q) - int(i == k))
-             for k, (p, q) in enumerate(zip(*ends))]
-            for i, ends in enumerate(zip(spread[0].tolist(), spread[1].tolist()))]
+    """A - I for an interval matrix A of floats: a difference of floats errs by half an ulp."""
+    identity = np.eye(len(spread[0]))
+    low, high = (np.where(identity == 0, end, np.nextafter(end - identity, out)).tolist()
+                 for end, out in zip(spread, (-np.inf, np.inf)))
+    return [[precise.interval(p, q) for p, q in zip(*rows)] for rows in zip(low, high)]
 
 
 def _krawczyk(precise: PreciseIntervals, correction: Sequence[Any], center: Sequence[Any],

@@ -39,9 +39,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..programs.compiled import CompiledField
+from ..compilation.compiled import CompiledField
 from ..programs.linear import inverses
 from .enclosure import Region, Step, System
+from .propagation import Propagation
+from .relaxation import WIDE, RelaxedSystem, by_rows
 
 __all__ = ["TaylorSystem", "Polynomials", "system_of"]
 
@@ -133,17 +135,21 @@ class Polynomials:
 
 
 def system_of(field: CompiledField) -> System:
-    """The tightest system for a field: Taylor expansions where it is polynomial."""
+    """The tightest system for a field: Taylor expansions where it is polynomial.
+
+    Other fields are enclosed by affine forms, with few variables by intervals.
+    """
+    other = RelaxedSystem if field.n >= WIDE else System
     if field.value_program is not None:
         arithmetic = Polynomials(field.n)
         try:
             terms = field.value_program.evaluate(arithmetic.inputs, arithmetic)
         except ArithmeticError:
-            return System(field)
+            return other(field)
         exponents = _below(terms, field.n)
         if len(exponents) ** 2 * field.n <= _ENTRIES and _representable(terms):
             return TaylorSystem(field, terms, exponents)
-    return System(field)
+    return other(field)
 
 
 def _below(terms: list[Terms], n: int) -> list[tuple[int, ...]]:
@@ -188,6 +194,13 @@ class TaylorSystem(System):
         self._degree = degree.astype(float)
         self._linear = [place.get(tuple(int(j == k) for j in range(n)), -1) for k in range(n)]
         self._nonlinear = np.flatnonzero(degree >= 2)
+        self._propagation = Propagation(self.value_program) if n >= WIDE else None
+
+    @property
+    def work(self) -> float:
+        """About how many nanoseconds one box takes."""
+        size, n = len(self.exponents), self.n
+        return 1.4 * size * n * (size + 2 * n) + 10.0 * n ** 3 + 1000.0
 
     def _monomials(self, x: Array) -> Array:
         """x^a for every exponent a: rows (N, n) to (N, size)."""
@@ -235,6 +248,12 @@ class TaylorSystem(System):
         """Always: `contract` decides from the same expansion."""
         return np.ones(low.shape[1], dtype=bool)
 
+    def sift(self, low: Array, high: Array) -> tuple[Array, Array, Mask]:
+        """What propagation on the program leaves of the boxes, with many variables."""
+        if self._propagation is None:
+            return super().sift(low, high)
+        return self._propagation.sift(low, high)
+
     def contract(self, low: Array, high: Array) -> Step:
         """Newton's step on the preconditioned Taylor expansion of every box."""
         with np.errstate(all="ignore"):
@@ -272,6 +291,14 @@ class TaylorSystem(System):
         most = most / scale + slack * (np.abs(most) + np.abs(center)) + 1e-290
         new_low = np.where(regular, np.fmax(low.T, center + least), low.T)
         new_high = np.where(regular, np.fmin(high.T, center + most), high.T)
+        if self._propagation is not None:
+            # Every equation for every variable, without Y: p, L and half of the range of N.
+            below, above = self._ranges(c, powers, self._nonlinear)
+            least, most, none = by_rows(c[:, :, 0] + 0.5 * (above - below), jacobian,
+                                        (0.5 * (above + below) + 2 * error) * (1 + slack), reach)
+            new_low = np.fmax(new_low, center + least - slack * (np.abs(center) + np.abs(least)))
+            new_high = np.fmin(new_high, center + most + slack * (np.abs(center) + np.abs(most)))
+            empty |= none
         empty |= (new_low > new_high).any(axis=1)
         return Step(new_low.T, np.maximum(new_low, new_high).T, empty, promising & ~empty,
                     np.ones(count, dtype=bool), weight.T)

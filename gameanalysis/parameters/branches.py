@@ -21,7 +21,7 @@ from ..declaration.costs import Number, exact
 from ..declaration.game import Game
 from ..numerics.arclength import End, Tubes
 from ..numerics.certify import certify
-from ..programs.parametric import ParametricGame
+from ..compilation.parametric import ParametricGame
 from ..tables import html_table, text_table
 from ..truth import Truth
 from ..verdicts.analyze import analyze

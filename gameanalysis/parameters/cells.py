@@ -33,9 +33,9 @@ from ..exact.reduction import ReducedSystem, reduce_system
 from ..numerics.certify import Certificate
 from ..numerics.enclosure import Zero
 from ..programs.program import Program
-from ..truth import Truth
-from ..verdicts.analyze import Box, _Task
-from ..verdicts.classify import Classifier, _both
+from ..truth import Truth, both
+from ..verdicts.analyze import Box, Task
+from ..verdicts.classify import Classifier
 from ..verdicts.evidence import Evidence, follower_definite, own_definite, total_definite
 from ..verdicts.location import CertifiedLocation, Location
 from ..verdicts.problem import MAX_VARIABLES
@@ -174,7 +174,7 @@ class Cells:
         return points, CellStatus.OPEN, "; ".join(reasons)
 
 
-class _CellTask(_Task):
+class _CellTask(Task):
     """`analyze` for one cell, with points that are not shown as exact numbers."""
 
     def _locations(self, certificate: Certificate) -> list[Location]:
@@ -201,18 +201,18 @@ class _Facts(Classifier):
     def classify(self, location: Location) -> Any:
         """The facts, by the questions of `Classifier`."""
         declared = Evidence(self.orders[0], location, self.zero_sum)
-        nash, leading = self._nash_critical(declared), self._leader_critical(declared, 0)
+        nash, leading = self.nash_critical(declared), self.leader_critical(declared, 0)
         if self.of == "simultaneous":
-            stable = _both(nash, lambda: declared.truth(
+            stable = both(nash, lambda: declared.truth(
                 lambda m: is_stable(m.jacobian, m.sign)))
         else:
-            stable = _both(leading, lambda: declared.truth(
+            stable = both(leading, lambda: declared.truth(
                 lambda m: is_stable(m.stackelberg_jacobian(), m.sign)))
         return SweepPoint(
             tuple(map(float, location.x)),
             float(location.radius) if math.isfinite(location.radius) else None,
-            location.certified, _both(nash, lambda: declared.truth(own_definite)),
-            _both(leading, lambda: _both(
+            location.certified, both(nash, lambda: declared.truth(own_definite)),
+            both(leading, lambda: both(
                 declared.truth(follower_definite),
                 lambda: declared.truth(total_definite))), stable)
 

@@ -22,7 +22,7 @@ from ..errors import BoxError, GameError, ShapeError
 from ..exact.derivatives import ratio, regularisation
 from ..numerics.arclength import corrected
 from ..numerics.critical import float_box
-from ..programs.parametric import ParametricGame
+from ..compilation.parametric import ParametricGame
 from ..truth import Truth
 from ..workers import map_ordered
 from ..verdicts.analyze import exact_box

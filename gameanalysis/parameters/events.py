@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..numerics.arclength import CurveSystem, Path, corrected, tangent
-from ..programs.parametric import ParametricGame
+from ..compilation.parametric import ParametricGame
 from .unfoldings import EventKind, Found, Unfoldings
 
 __all__ = ["Watch", "inserted"]

@@ -24,7 +24,7 @@ from ..exact.minors import interval_sign
 from ..numerics import arclength
 from ..numerics.arclength import End, Path, Tubes, corrected, prove
 from ..numerics.certify import certify
-from ..programs.parametric import ParametricGame
+from ..compilation.parametric import ParametricGame
 from ..programs.precise import PreciseIntervals
 from ..truth import Truth
 from .branches import BranchSegment, is_regularised

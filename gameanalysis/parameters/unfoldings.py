@@ -35,8 +35,8 @@ from numpy.typing import NDArray
 from ..errors import UnsupportedFunction
 from ..numerics.certify import certify
 from ..numerics.critical import newton
-from ..programs.compiled import CompiledField
-from ..programs.parametric import ParametricGame
+from ..compilation.compiled import CompiledField
+from ..compilation.parametric import ParametricGame
 from ..verdicts.location import CertifiedLocation
 
 __all__ = ["EventKind", "Found", "Unfoldings"]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ..declaration.costs import exact
 from ..parameters.cells import CLASSES, CellStatus
 from .canvas import GREEN, MARKERS, Artists, Picture, finish, new_axes, styled
-from .maps import _COLORS, _HATCH, _cells
+from .maps import COLORS, HATCH, rectangles
 
 __all__ = ["class_map"]
 
@@ -120,8 +120,8 @@ def _edges(values: Array) -> Array:
 
 def _color(k: int) -> tuple[float, float, float]:
     """The colour of signature k; paler when all colours have been used."""
-    red, green, blue = to_rgb(_COLORS[k % len(_COLORS)])
-    fade = 1 - 0.6 ** (k // len(_COLORS))
+    red, green, blue = to_rgb(COLORS[k % len(COLORS)])
+    fade = 1 - 0.6 ** (k // len(COLORS))
     return red + fade * (1 - red), green + fade * (1 - green), blue + fade * (1 - blue)
 
 
@@ -138,7 +138,7 @@ def _map(ax: Axes, names: list[str], values: list[Array], cells: Any) -> dict[st
                          vmax=len(ordered) - 0.5, rasterized=True)
     for signature, color in zip(ordered, colors):
         hatch = "xxxx" if signature == _FAILED else ""
-        ax.fill([], [], facecolor=color, edgecolor=_HATCH if hatch else "#404040", linewidth=0.5,
+        ax.fill([], [], facecolor=color, edgecolor=HATCH if hatch else "#404040", linewidth=0.5,
                 hatch=hatch, label=_words(by_signature[signature]))
     hatches: list[Any] = []
     proved = np.array([cell.proved for cell in cells.flat]).reshape(cells.shape).T
@@ -146,8 +146,8 @@ def _map(ax: Axes, names: list[str], values: list[Array], cells: Any) -> dict[st
                       ).reshape(cells.shape).T
     for mask, hatch in ((~proved & ~failed, _UNPROVED), (failed, "xxxx")):
         if mask.any():
-            hatches.append(ax.add_patch(PathPatch(_cells(x, y, mask), facecolor="none",
-                                                  linewidth=0, edgecolor=_HATCH, hatch=hatch)))
+            hatches.append(ax.add_patch(PathPatch(rectangles(x, y, mask), facecolor="none",
+                                                  linewidth=0, edgecolor=HATCH, hatch=hatch)))
     _name_unproved(ax, int((~proved & ~failed).sum()))
     ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]), xlabel=f"${names[0]}$", ylabel=f"${names[1]}$")
     return {"cells": (mesh,), "hatches": tuple(hatches)}
@@ -168,7 +168,7 @@ def _cells_of(count: int) -> str:
 
 def _name_unproved(ax: Axes, count: int) -> None:
     if count:
-        ax.fill([], [], facecolor="white", edgecolor=_HATCH, linewidth=0.5, hatch=_UNPROVED,
+        ax.fill([], [], facecolor="white", edgecolor=HATCH, linewidth=0.5, hatch=_UNPROVED,
                 label=f"not proved: {_cells_of(count)}")
 
 
@@ -193,7 +193,7 @@ def _counts(ax: Axes, names: list[str], values: list[Array], cells: Any) -> dict
                                       edgecolor=_GREY, hatch=hatch, zorder=0.5))
     _name_unproved(ax, int(sum(not c.proved for c in cells) - failed.sum()))
     if failed.any():
-        ax.fill([], [], facecolor="white", edgecolor=_HATCH, linewidth=0.5, hatch="xxxx",
+        ax.fill([], [], facecolor="white", edgecolor=HATCH, linewidth=0.5, hatch="xxxx",
                 label=f"{_FAILED}: {_cells_of(int(failed.sum()))}")
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set(xlim=(edges[0], edges[-1]), xlabel=f"${names[0]}$", ylabel="number of points")

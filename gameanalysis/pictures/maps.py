@@ -31,15 +31,15 @@ __all__ = ["basins", "compare_basins"]
 Array = NDArray[np.float64]
 
 #: Colours of the points that are reached, in turn.
-_COLORS = ("#a6d8f5", "#e69f00", "#004a80", "#009e73", "#b84300", "#f5ec8a", "#cc79a7", "#7a3b69",
-           "#c7e9c0", "#5a3d1e", "#8f8fd9", "#fbb4ae")
+COLORS = ("#a6d8f5", "#e69f00", "#004a80", "#009e73", "#b84300", "#f5ec8a", "#cc79a7", "#7a3b69",
+          "#c7e9c0", "#5a3d1e", "#8f8fd9", "#fbb4ae")
 #: How a start that reached no point is drawn, by its outcome: words, outcomes, colour, hatch.
 _NOWHERE: tuple[tuple[str, frozenset[Outcome], str, str], ...] = (
     ("closed orbit", frozenset((Outcome.PERIODIC,)), "#ffffff", "...."),
     ("left or diverged", frozenset((Outcome.LEFT, Outcome.DIVERGED)), "#d9d9d9", "////"),
     ("not defined", frozenset((Outcome.SINGULAR, Outcome.UNDEFINED)), "#c4c4c4", "xxxx"),
     ("not arrived", frozenset(Outcome), "#f2f2f2", ""))
-_HATCH = "#707070"
+HATCH = "#707070"
 #: A start that takes longest is so much paler than one that is there at once.
 _PALEST = 0.6
 
@@ -143,7 +143,7 @@ def _places(found: Any) -> tuple[Any, list[list[float]]]:
 def _palette(each: Iterable[Any]) -> dict[int, str]:
     """A colour for each point that is reached by any start."""
     reached = sorted({int(k) for one in each for k in np.unique(one.index) if k >= 0})
-    return {k: _COLORS[i % len(_COLORS)] for i, k in enumerate(reached)}
+    return {k: COLORS[i % len(COLORS)] for i, k in enumerate(reached)}
 
 
 def _nowhere(found: Any) -> NDArray[np.int_]:
@@ -190,8 +190,8 @@ def _draw(ax: Axes, view: Plane, found: Any, palette: Mapping[int, str], times: 
             aspect=ax.get_aspect()),)
         kinds = _nowhere(found).reshape(ny, nx)
         artists["hatches"] = tuple(
-            ax.add_patch(PathPatch(_cells(x, y, kinds == i), facecolor="none", linewidth=0,
-                                   edgecolor=_HATCH, hatch=row[3], zorder=0.5))
+            ax.add_patch(PathPatch(rectangles(x, y, kinds == i), facecolor="none", linewidth=0,
+                                   edgecolor=HATCH, hatch=row[3], zorder=0.5))
             for i, row in enumerate(_NOWHERE) if row[3] and (kinds == i).any())
     if points and (at is not None or len(found.game.variables) == 2):
         artists["points"] = draw_points(list(found.points), found.box, game=found.game,
@@ -209,7 +209,7 @@ def _edges(line: Array, box: Array) -> Array:
     return np.concatenate([line - step / 2, line[-1:] + step / 2])
 
 
-def _cells(x: Array, y: Array, mask: NDArray[np.bool_]) -> Path:
+def rectangles(x: Array, y: Array, mask: NDArray[np.bool_]) -> Path:
     """The cells of a mask as one path: a rectangle for each run in each row."""
     change = np.diff(np.pad(mask.astype(int), ((0, 0), (1, 1))), axis=1)
     rows, first = np.nonzero(change > 0)
@@ -233,7 +233,7 @@ def _name_colors(ax: Axes, each: Sequence[Any], palette: Mapping[int, str],
     kinds = [_nowhere(b) for b in each]
     for i, (name, _, color, hatch) in enumerate(_NOWHERE):
         if any((kind == i).any() for kind in kinds):
-            ax.fill([], [], facecolor=color, edgecolor=_HATCH, linewidth=0.5, hatch=hatch,
+            ax.fill([], [], facecolor=color, edgecolor=HATCH, linewidth=0.5, hatch=hatch,
                     label=f"{name}: {_parts(kind == i for kind in kinds)}")
     if times and palette:
         ax.fill([], [], facecolor="none", edgecolor="none", label="paler: takes longer")

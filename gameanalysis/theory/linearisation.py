@@ -26,7 +26,7 @@ from ..errors import GameError, ShapeError
 from ..exact.derivatives import ratio
 from ..exact.exponentials import ExactNumbers, PiMultiple
 from ..exact.minors import interval_sign
-from ..programs.compiled import compile_game
+from ..compilation.compiled import compile_game
 from ..programs.graph import Graph
 from ..programs.precise import NoEnclosure, PreciseIntervals
 from ..programs.program import Program

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from ..exact.algebra import positive_dimensional_part, real_zeros
 from ..exact.exponentials import ExactNumbers, PiMultiple
 from ..exact.macaulay import NotZeroDimensional, TooLarge
 from ..numerics.certify import Certificate, certify
-from ..numerics.critical import find_critical_points, float_box, newton
+from ..numerics.critical import Candidates, find_critical_points, float_box, newton
 from ..numerics.enclosure import float_ends
 from ..numerics.undecided import Reason, Undecided
 from ..programs.graph import Graph
@@ -34,16 +35,20 @@ from .classify import CriticalPoint
 from .location import (AlgebraicLocation, CertifiedLocation, FloatLocation, Location,
                        RationalLocation)
 from .problem import MAX_VARIABLES, Problem
+from .slices import locate_on_orbit
 
 __all__ = ["analyze", "classify", "exact_box", "locations"]
 
 #: So many points of what seems to be a continuum of critical points are shown.
 _SAMPLES = 5
+#: With more variables than this, points are looked for without proof before the search.
+_FEW = 6
 
 Box = Sequence[tuple[sp.Expr, sp.Expr]]
 
 
-def analyze(game: Game, box: Any, of: str = "simultaneous", *, max_boxes: int | None = None,
+@singledispatch
+def analyze(game: Any, box: Any, of: str = "simultaneous", *, max_boxes: int | None = None,
             n_starts: int = 512, rng: Any = None) -> Analysis:
     """Find every critical point of a game in a box, prove it, and classify it.
 
@@ -53,15 +58,19 @@ def analyze(game: Game, box: Any, of: str = "simultaneous", *, max_boxes: int | 
 
     Parameters
     ----------
-    game : a `Game`; its parameters have values.
+    game : a `Game`, whose parameters have values, or a `Hierarchy` (then with the parameters
+        of `analyze_hierarchy`: tau in place of of).
     box : a pair (low, high) for each variable, in order, or a mapping from variables
         (or their names) to pairs; numbers or exact SymPy numbers such as ``pi``.
         ``None`` is the whole space, for games whose critical system is polynomial once
         factors that never vanish are dropped.
     of : "simultaneous" for the zeros of omega, "stackelberg" for those of omega_S.
-    max_boxes : the budget of the search, for up to 6 variables; see `certify`.
-    n_starts, rng : the heuristic search with more variables, or with functions that
-        intervals cannot enclose; completeness is then never proved.
+    max_boxes : the budget of the search, for up to 10 variables; see `certify`.  A
+        search that does not finish ends after about a minute on two cores.
+    n_starts, rng : the search without proof (`find_critical_points`), with more than 6
+        variables, or with functions that intervals cannot enclose.  Its points are
+        certified one by one; with more than 10 variables there is no other search, so
+        completeness is never proved.  A note says what may be missing.
 
     Raises `BoxError` for a box that does not fit, `GameError` if ``box=None`` is not
     possible or omega_S is defined nowhere.
@@ -75,20 +84,23 @@ def analyze(game: Game, box: Any, of: str = "simultaneous", *, max_boxes: int | 
         raise GameError(f"of is 'simultaneous' or 'stackelberg', not {of!r}")
     if not isinstance(game, Game):
         raise GameError(f"expected a Game, not {game!r}")
-    return _Task(game, None if box is None else exact_box(game, box), of,
-                 max_boxes, n_starts, rng).run()
+    return Task(game, None if box is None else exact_box(game, box), of,
+                max_boxes, n_starts, rng).run()
 
 
-def classify(game: Game, points: Any, of: str = "simultaneous") -> tuple[CriticalPoint, ...]:
+@singledispatch
+def classify(game: Any, points: Any, of: str = "simultaneous") -> tuple[Any, ...]:
     """Classify given critical points of a game, one by one.
 
     Guarantee: every YES and NO is proved for the critical point that lies there.  A row
     of exact numbers (ints, Fractions, SymPy rationals) at which the field is exactly zero
     is taken as it is; otherwise Newton's method starts there and the zero it finds, at
-    most ``0.01 (1 + max|x|)`` away, is certified.
+    most ``0.01 (1 + max|x|)`` away, is certified: as the only one there or, where a symmetry
+    of the game makes a manifold of critical points, as the only one on a slice across it.
 
     Parameters
     ----------
+    game : a `Game`, or a `Hierarchy` (see `classify_hierarchy`).
     points : rows of n numbers, shape (k, n) or (n,), or the points of an `Analysis`.
     of : "simultaneous" for zeros of omega, "stackelberg" for those of omega_S.
 
@@ -113,13 +125,13 @@ def locations(game: Game, points: Any, of: str = "simultaneous") -> list[Locatio
     return _located(game, points, of)[1]
 
 
-def _located(game: Game, points: Any, of: str) -> tuple[_Task, list[Location]]:
+def _located(game: Game, points: Any, of: str) -> tuple[Task, list[Location]]:
     if of not in ("simultaneous", "stackelberg"):
         raise GameError(f"of is 'simultaneous' or 'stackelberg', not {of!r}")
     rows = list(points)
     if rows and not isinstance(rows[0], CriticalPoint) and not np.iterable(rows[0]):
         rows = [rows]
-    task = _Task(game, None, of, 0, 0, None)
+    task = Task(game, None, of, 0, 0, None)
     n = len(game.variables)
     for row in rows:
         length = len(row.x if isinstance(row, CriticalPoint) else row)
@@ -130,7 +142,7 @@ def _located(game: Game, points: Any, of: str) -> tuple[_Task, list[Location]]:
                   for p in rows]
 
 
-def _known(task: _Task, point: CriticalPoint) -> Location:
+def _known(task: Task, point: CriticalPoint) -> Location:
     if point.certified:
         try:
             return task.locate(point.x)
@@ -159,7 +171,7 @@ def exact_box(game: Game, box: Any) -> Box:
     return [(exact(a, "an end of the box"), exact(b, "an end of the box")) for a, b in box]
 
 
-class _Task:
+class Task:
     """One call of `analyze`."""
 
     def __init__(self, game: Game, box: Box | None, of: str, max_boxes: int | None,
@@ -187,8 +199,17 @@ class _Task:
             self.notes.append("every point is critical")
             everything = Undecided(domain[:, 0], domain[:, 1], Reason.CONTINUUM)
             return self._result([], [everything], "no search")
+        candidates = None
         try:
-            certificate = certify(self.problem.field, None, self.box, max_boxes=self.max_boxes)
+            if self.n > _FEW:
+                if self.problem.field.value_program is None:
+                    return self._heuristic(Reason.NOT_SEARCHED)
+                candidates = self._candidates()
+                if not candidates.isolated:
+                    # A surface of zeros would fill any budget with its boxes.
+                    return self._heuristic(Reason.NOT_SEARCHED, candidates)
+            certificate = certify(self.problem.field, candidates, self.box,
+                                  max_boxes=self.max_boxes)
         except NoEnclosure as error:
             self.notes.append(str(error))
             return self._heuristic(Reason.NO_ENCLOSURE)
@@ -197,7 +218,18 @@ class _Task:
             if resolved is not None:
                 return resolved
         method = f"interval branch and prune, {certificate.n_boxes} boxes"
-        return self._result(self._locations(certificate), list(certificate.undecided), method)
+        locations = self._locations(certificate)
+        if candidates is not None and any(u.reason is Reason.BUDGET
+                                          for u in certificate.undecided):
+            locations += self._without_proof(candidates, locations)
+            method += f"; {candidates!r}"
+        return self._result(locations, list(certificate.undecided), method)
+
+    def _candidates(self) -> Candidates:
+        """Points of the search without proof."""
+        assert self.box is not None
+        return find_critical_points(self.problem.field, self.box, n_starts=self.n_starts,
+                                    rng=self.rng)
 
     def _locations(self, certificate: Certificate) -> list[Location]:
         program = self.problem.field.value_program
@@ -243,7 +275,29 @@ class _Task:
                             "exact algebra on the whole space")
 
     def locate(self, row: Any) -> Location:
-        """The zero at or near a point."""
+        """The zero at or near a point, isolated or on a manifold that a symmetry makes.
+
+        Raises `GameError` if there is none.
+        """
+        try:
+            found, error = self._isolated(row), None
+        except GameError as failure:
+            found, error = None, failure
+        if found is None or not found.certified:
+            place = self.on_orbit(row)
+            if place is not None:
+                return self._defined(place)
+        if found is None:
+            assert error is not None
+            raise error
+        return found
+
+    def on_orbit(self, row: Any) -> Location | None:
+        """The zero near a point on a manifold that a symmetry makes, proved, or None."""
+        return locate_on_orbit(self.problem, row)
+
+    def _isolated(self, row: Any) -> Location:
+        """The zero at or near a point, proved where it is isolated."""
         values = [exact(v.item() if isinstance(v, np.generic) else v, "a coordinate")
                   for v in row]
         rational = [Fraction(int(v.p), int(v.q)) for v in values if v.is_Rational]
@@ -284,11 +338,10 @@ class _Task:
                             f"the field, is not defined there")
         return location if obstacle is None else FloatLocation(location.x)
 
-    def _heuristic(self, reason: Reason) -> Analysis:
+    def _heuristic(self, reason: Reason, candidates: Candidates | None = None) -> Analysis:
         """Points from Newton's method, certified one by one where possible."""
         assert self.box is not None
-        candidates = find_critical_points(self.problem.field, self.box, n_starts=self.n_starts,
-                                          rng=self.rng)
+        candidates = self._candidates() if candidates is None else candidates
         locations: list[Location] = []
         if reason is Reason.NOT_SEARCHED and self.problem.field.value_program is not None:
             try:
@@ -296,34 +349,45 @@ class _Task:
                 locations += self._locations(certificate)
             except NoEnclosure as error:
                 self.notes.append(str(error))
-        with np.errstate(all="ignore"):
-            defined = np.isfinite(self.classifier.compiled.costs(candidates.x)).all(axis=-1)
-        found: list[Any] = []
-        for x in candidates.x[defined]:
-            known = [location.x for location in locations] + found
-            if not any((np.abs(self._difference(x, other)) <= 1e-6 * (1 + np.abs(x))).all()
-                       for other in known):
-                found.append(x)
-        if len(found) > _SAMPLES:
-            singular = np.linalg.cond(self.problem.field.jacobian(np.array(found))) > 1e10
-            if singular.sum() > _SAMPLES:
-                kept = np.flatnonzero(singular)[:_SAMPLES]
-                self.notes.append(
-                    f"{int(singular.sum())} of the points found have a singular Jacobian, as on "
-                    f"a curve or surface of critical points; {_SAMPLES} of them are shown")
-                found = [x for k, x in enumerate(found) if not singular[k] or k in kept]
-        locations += [FloatLocation(x) for x in found]
+        locations += self._without_proof(candidates, locations)
         domain = float_box(self.box, self.n)
         whole = Undecided(domain[:, 0], domain[:, 1], reason)
         return self._result(locations, [whole], repr(candidates))
 
+    def _without_proof(self, candidates: Candidates, locations: Sequence[Location]
+                       ) -> list[Location]:
+        """The candidates that are none of the points already located; notes on them."""
+        if candidates.isolated:         # to count points of a surface says nothing
+            self.notes.append(candidates.missing)
+        with np.errstate(all="ignore"):
+            defined = np.isfinite(self.classifier.compiled.costs(candidates.x)).all(axis=-1)
+        known = np.array([location.x for location in locations]).reshape(-1, self.n)
+        found: list[Any] = []
+        for x in candidates.x[defined]:
+            near = np.abs(self._difference(x, known)) <= 1e-6 * (1 + np.abs(x))
+            if not near.all(axis=1).any():
+                found.append(x)
+                known = np.concatenate([known, x[None]])
+        if not found:
+            return []
+        singular = np.linalg.cond(self.problem.field.jacobian(np.array(found))) > 1e10
+        manifold = [x for x, is_singular in zip(found, singular) if is_singular]
+        if len(manifold) > _SAMPLES:
+            self.notes.append(
+                f"{len(manifold)} of the points found have a singular Jacobian, as on "
+                f"a curve or surface of critical points; {_SAMPLES} of them are shown")
+        places = [self.on_orbit(x) or FloatLocation(x)
+                  for x in manifold[:_SAMPLES]]
+        return places + [FloatLocation(x) for x, is_singular in zip(found, singular)
+                         if not is_singular]
+
     def _difference(self, x: Any, y: Any) -> Any:
-        """x - y, modulo the periods."""
+        """x - y for a point and rows of points, modulo the periods."""
         out = x - y
         for k, variable in enumerate(self.game.variables):
             if variable in self.game.periods:
                 period = float(self.game.periods[variable])
-                out[k] -= period * np.round(out[k] / period)
+                out[:, k] -= period * np.round(out[:, k] / period)
         return out
 
     def _result(self, locations: Sequence[Location], undecided: list[Undecided],

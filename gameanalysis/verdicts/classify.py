@@ -35,8 +35,8 @@ from ..errors import GameError
 from ..exact.definiteness import inertia, is_hyperbolic, is_singular, is_stable, spectrum_inertia
 from ..exact.symmetries import Symmetries, symmetries
 from ..programs.blocks import determinant_and_adjugate
-from ..programs.compiled import CompiledGame, compile_game
-from ..truth import Truth
+from ..compilation.compiled import CompiledGame, CompiledMatrixGame, compile_game
+from ..truth import Truth, both
 from .continua import SliceLocation
 from .evidence import (Evidence, Order, all_zero, follower_definite, of_scaled, own_definite,
                        total_definite)
@@ -205,7 +205,7 @@ class Classifier:
         self.zero_sum = game.is_zero_sum
 
     @cached_property
-    def compiled(self) -> CompiledGame:
+    def compiled(self) -> CompiledGame | CompiledMatrixGame:
         """The game as NumPy functions."""
         return compile_game(self.game)
 
@@ -234,8 +234,8 @@ class Classifier:
                     for leader, order in enumerate(self.orders)]
         declared = evidence[0]
         jacobian = self._field_jacobian()
-        nash = self._nash_critical(declared)
-        leading = [self._leader_critical(e, leader) for leader, e in enumerate(evidence)]
+        nash = self.nash_critical(declared)
+        leading = [self.leader_critical(e, leader) for leader, e in enumerate(evidence)]
         floats = declared.floats() or self._floats(location.x)
         manifold = self._manifold(evidence, floats)
         if manifold is not None and nash is Truth.YES:
@@ -255,15 +255,15 @@ class Classifier:
             x=np.array(location.x, dtype=float), radius=location.radius,
             certified=location.certified,
             exact=location.exact if location.certified else None,
-            differential_nash=_both(nash, lambda: Truth.NO if manifold and manifold.moves_alone
-                                    else declared.truth(own_definite)),
+            differential_nash=both(nash, lambda: Truth.NO if manifold and manifold.moves_alone
+                                   else declared.truth(own_definite)),
             differential_stackelberg_by_leader=tuple(
-                _both(critical, partial(_is_leading, each)) if manifold is None else Truth.NO
+                both(critical, partial(_is_leading, each)) if manifold is None else Truth.NO
                 for critical, each in zip(leading, evidence)),
             stable={
-                "simultaneous": _both(nash, lambda: declared.truth(
+                "simultaneous": both(nash, lambda: declared.truth(
                     lambda m: is_stable(m.jacobian, m.sign))) if manifold is None else Truth.NO,
-                "stackelberg": _both(leading[0], lambda: declared.truth(
+                "stackelberg": both(leading[0], lambda: declared.truth(
                     lambda m: is_stable(m.stackelberg_jacobian(), m.sign)))
                 if manifold is None else Truth.NO},
             hyperbolic=Truth.NO if manifold else declared.truth(
@@ -318,7 +318,7 @@ class Classifier:
             return lambda m: m.jacobian
         return lambda m: m.stackelberg_jacobian()
 
-    def _nash_critical(self, declared: Evidence) -> Truth:
+    def nash_critical(self, declared: Evidence) -> Truth:
         """Whether omega = 0."""
         location = declared.location
         if location.certified and (self.of == "simultaneous" or self.zero_sum):
@@ -328,7 +328,7 @@ class Classifier:
         # The followers' gradients vanish at a zero of omega_S.
         return declared.truth(lambda m: all_zero(m.omega[:m.n1], m.sign))
 
-    def _leader_critical(self, evidence: Evidence, leader: int) -> Truth:
+    def leader_critical(self, evidence: Evidence, leader: int) -> Truth:
         """Whether the leader's total derivative and the followers' gradients are zero."""
         if not evidence.location.certified:
             return Truth.UNDECIDED
@@ -337,8 +337,8 @@ class Classifier:
             return regular
         if self.of == "simultaneous":
             # omega = 0, so only the followers' answer can give the leader a slope.
-            return _both(regular, lambda: evidence.truth(lambda m: all_zero(m.pull(), m.sign)))
-        return _both(regular, lambda: evidence.truth(
+            return both(regular, lambda: evidence.truth(lambda m: all_zero(m.pull(), m.sign)))
+        return both(regular, lambda: evidence.truth(
             lambda m: all_zero(m.omega[m.n1:] + m.total_derivative(), m.sign)))
 
     def _inertia_questions(self, manifold: Manifold | None, nash: Truth, leading: Truth,
@@ -381,11 +381,6 @@ class Classifier:
             # The follower's Hessian is singular everywhere.
             undefined = np.full(jacobian.shape, np.nan)
             return jacobian, undefined, undefined
-
-
-def _both(first: Truth, then: Callable[[], Truth]) -> Truth:
-    """first & then(), the second not asked for where the first is NO."""
-    return first if first is Truth.NO else first & then()
 
 
 def _is_leading(evidence: Evidence) -> Truth:

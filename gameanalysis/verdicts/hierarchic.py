@@ -35,7 +35,8 @@ from ..errors import GameError
 from ..exact.definiteness import (is_hyperbolic, is_positive_definite, is_singular, is_stable,
                                   spectrum_inertia)
 from ..exact.minors import exact_sign, interval_sign, scaled_schur_complement, times
-from ..programs.compiled import CompiledField, CompiledGame, compile_game
+from ..compilation.compiled import (CompiledField, CompiledGame, CompiledMatrixGame,
+                                    compile_game)
 from ..programs.precise import PreciseIntervals
 from ..programs.program import Program, Rationals
 from ..programs.stacked import StackedBlocks, hierarchy_field_nodes
@@ -323,7 +324,7 @@ class HierarchyClassifier:
         self.forms = _Forms(hierarchy)
 
     @cached_property
-    def compiled(self) -> CompiledGame:
+    def compiled(self) -> CompiledGame | CompiledMatrixGame:
         """The game as NumPy functions."""
         return compile_game(self.game)
 

@@ -20,12 +20,12 @@ from ..errors import BoxError, GameError
 from ..exact.reduction import ReducedSystem, reduce_system
 from ..exact.anticipation import cleared_gradient
 from ..numerics.undecided import Reason
-from ..programs.cleared import ClearedHierarchy
-from ..programs.compiled import CompiledField, compile_field
+from ..compilation.cleared import ClearedHierarchy
+from ..compilation.compiled import CompiledField, compile_field
 from ..tables import html_table, text_table
 from ..truth import Truth
 from .analysis import Analysis
-from .analyze import _Task, exact_box
+from .analyze import Task, analyze, classify, exact_box
 from .hierarchic import HierarchyClassifier, HierarchyPoint
 from .location import FloatLocation, Location
 from .problem import MAX_VARIABLES, Problem
@@ -175,7 +175,7 @@ class _HierarchyProblem(Problem):
         return False if singular is Truth.YES else Reason.SINGULAR_FOLLOWER
 
 
-class _HierarchyTask(_Task):
+class _HierarchyTask(Task):
     """One call of `analyze_hierarchy` or `classify_hierarchy`."""
 
     def __init__(self, hierarchy: Hierarchy, box: Any, tau: Any = 1, *,
@@ -190,6 +190,10 @@ class _HierarchyTask(_Task):
         # Raises where a level is singular everywhere.
         self.levels.forms.blocks
 
+    def on_orbit(self, row: Any) -> None:
+        """None: what symmetries do to a hierarchy is not worked out."""
+        return None
+
     def _result(self, *arguments: Any) -> HierarchyAnalysis:
         found = super()._result(*arguments)
         return HierarchyAnalysis(
@@ -197,6 +201,7 @@ class _HierarchyTask(_Task):
             hierarchy=self.hierarchy, tau=self.levels.field.tau)
 
 
+@analyze.register
 def analyze_hierarchy(hierarchy: Hierarchy, box: Any, *, tau: Any = 1,
                       max_boxes: int | None = None, n_starts: int = 512,
                       rng: Any = None) -> HierarchyAnalysis:
@@ -235,6 +240,7 @@ def analyze_hierarchy(hierarchy: Hierarchy, box: Any, *, tau: Any = 1,
     return found
 
 
+@classify.register
 def classify_hierarchy(hierarchy: Hierarchy, points: Any, *, tau: Any = 1
                        ) -> tuple[HierarchyPoint, ...]:
     """Classify given critical points of a hierarchy, one by one.

@@ -29,7 +29,7 @@ from ..errors import BoxError, GameError
 from ..exact.definiteness import is_hyperbolic, is_positive_definite, is_stable
 from ..exact.jets import Jet, Polynomial, game_of_polynomials, taylor
 from ..exact.minors import exact_sign
-from ..truth import Truth
+from ..truth import Truth, both
 from .evidence import Evidence, Order, all_zero, total_definite
 from .forms import JetAt, Matrices
 from .location import (CertifiedLocation, ExactLocation, FloatLocation, Location,
@@ -333,19 +333,19 @@ class LocalGame:
     @property
     def stackelberg(self) -> Truth:
         """Whether the point is a differential Stackelberg equilibrium (Definition 4)."""
-        return self._cached("stackelberg", lambda: _both(
+        return self._cached("stackelberg", lambda: both(
             self._with_definite(self.is_critical("stackelberg"), range(1, len(self.sizes))),
             lambda: self.truth(total_definite)))
 
     def _with_definite(self, first: Truth, players: range) -> Truth:
         """The first Truth and D_ii f_i > 0 of some players."""
         for player in players:
-            first = _both(first, partial(self.is_positive, player))
+            first = both(first, partial(self.is_positive, player))
         return first
 
     def is_stable(self, of: str = "simultaneous", tau: Any = 1) -> Truth:
         """Whether the point is critical and x' = -w_tau or x' = -w_S_tau is stable there."""
-        return _both(self.is_critical(of), lambda: self.truth(
+        return both(self.is_critical(of), lambda: self.truth(
             lambda m: is_stable(jacobian_of(m, of, tau), m.sign)))
 
     def is_hyperbolic(self, of: str = "simultaneous", tau: Any = 1) -> Truth:
@@ -426,14 +426,6 @@ def _again(state: dict[str, Any]) -> LocalGame:
 def _certified_again(game: Game, point: Any, values: dict[str, Any],
                      kind: type[Matrices]) -> LocalGame:
     return LocalGame(game, point, values).with_matrices(kind)
-
-
-def _both(first: Truth, then: Callable[[], Truth]) -> Truth:
-    """first & then(), the second not asked for where the first is NO."""
-    if first is Truth.NO:
-        return first
-    second = then()
-    return second if first is Truth.YES else first & second
 
 
 def jacobian_of(m: Matrices, of: str, tau: Any = 1) -> list[list[Any]]:

@@ -26,7 +26,7 @@ from ..dynamics import GameField, VectorField, simultaneous_gradient, stackelber
 from ..errors import BoxError, GameError
 from ..learning.updates import RuleField
 from ..numerics.critical import float_box
-from ..programs.compiled import compile_field, compile_game
+from ..compilation.compiled import compile_field, compile_game
 from .classify import CriticalPoint
 
 __all__ = ["Plane", "Side", "beside_a_change", "determinant", "directions", "field_of",

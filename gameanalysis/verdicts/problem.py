@@ -26,9 +26,10 @@ from ..exact.macaulay import NotZeroDimensional, TooLarge
 from ..exact.minors import interval_sign
 from ..exact.numberfield import AlgebraicPoint
 from ..exact.reduction import ReducedSystem, reduce_system
+from ..numerics.relaxation import WIDE
 from ..numerics.undecided import Reason
-from ..programs.cleared import ClearedField
-from ..programs.compiled import CompiledField, compile_field
+from ..compilation.cleared import ClearedField
+from ..compilation.compiled import CompiledField, compile_field
 from ..programs.graph import Graph
 from ..programs.intervals import NoEnclosure
 from ..programs.precise import PreciseIntervals
@@ -41,7 +42,10 @@ from .location import Location
 __all__ = ["MAX_VARIABLES", "Problem", "is_defined"]
 
 #: The complete search is for up to this many variables.
-MAX_VARIABLES = 6
+MAX_VARIABLES = 10
+
+#: Up to so many followers' actions, or variables in all, det M is written out as a formula.
+_RESPONSES, _FEW = 3, 6
 
 #: Functions that are not defined everywhere.
 _PARTIAL = (sp.Pow, sp.log, sp.tan, sp.asin, sp.acos, sp.acosh, sp.atanh)
@@ -66,7 +70,8 @@ class Problem:
         if self.n > MAX_VARIABLES:
             return None
         if self._clears:
-            if sum(map(sp.count_ops, self.game.costs)) > _WRITTEN:
+            small = self.n <= _FEW or self.n - self.game.sizes[0] <= _RESPONSES
+            if not small or sum(map(sp.count_ops, self.game.costs)) > _WRITTEN:
                 return None
             return reduce_system(_cleared(self.game), self.game.variables)
         return reduce_system(simultaneous_gradient(self.game).expressions, self.game.variables)
@@ -94,12 +99,17 @@ class Problem:
     def field(self) -> CompiledField:
         """The field to search, compiled."""
         if self.reduced is not None:
-            return compile_field(VectorField(self.reduced.expressions, self.game.variables,
-                                             periods=self.game.periods))
+            reduced = compile_field(VectorField(self.reduced.expressions, self.game.variables,
+                                                periods=self.game.periods))
+            if self.reduced.polynomials is not None or self.n < WIDE or self._clears:
+                return reduced
+            # What was multiplied out may be longer than it was, and is then harder to enclose.
+            given = compile_field(simultaneous_gradient(self.game), form="entries")
+            return min(given, reduced, key=_length)
         if self._clears:
             return (ClearedField(self.game) if self.n <= MAX_VARIABLES
-                    else compile_field(stackelberg_gradient(self.game)))
-        return compile_field(simultaneous_gradient(self.game))
+                    else compile_field(stackelberg_gradient(self.game), form="entries"))
+        return compile_field(simultaneous_gradient(self.game), form="entries")
 
     @cached_property
     def algebraic_zeros(self) -> tuple[AlgebraicPoint, ...] | None:
@@ -126,6 +136,12 @@ class Problem:
             if singular is not Truth.NO:
                 return False if singular is Truth.YES else Reason.SINGULAR_FOLLOWER
         return None
+
+
+def _length(field: CompiledField) -> int:
+    """The number of operations of a field that has a program."""
+    assert field.value_program is not None
+    return field.value_program.n_operations
 
 
 def _cleared(game: Game) -> list[sp.Expr]:

@@ -52,7 +52,7 @@ from ..exact.symmetries import Generator, critical_identities
 from ..numerics.certify import certify
 from ..numerics.critical import newton
 from ..numerics.enclosure import Zero
-from ..programs.compiled import compile_field
+from ..compilation.compiled import compile_field
 from ..programs.precise import PreciseIntervals
 from .continua import SliceLocation
 from .location import Location, RationalLocation

@@ -30,8 +30,8 @@ from ..declaration.game import Game
 from ..errors import GameError
 from ..exact.minors import exact_sign
 from ..learning.updates import Rule, trial_of
-from ..programs.compiled import compile_field
-from ..programs.moves import compile_update, starts_at_rest
+from ..compilation.compiled import compile_field
+from ..compilation.moves import compile_update, starts_at_rest
 from ..programs.program import Program
 from ..rules import every, named
 from ..tables import html_table, text_table

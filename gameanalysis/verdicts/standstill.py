@@ -24,21 +24,23 @@ from ..learning.updates import Update
 from ..numerics.certify import certify
 from ..numerics.enclosure import Zero
 from ..numerics.undecided import Reason, Undecided
-from ..programs.compiled import compile_field
+from ..compilation.compiled import compile_field
 from ..programs.intervals import FloatIntervals, NoEnclosure
-from ..programs.moves import CompiledUpdate, compile_update
+from ..compilation.moves import CompiledUpdate, compile_update
 from ..programs.program import Program
 from ..tables import text_table
 from ..truth import Truth
 from .analyze import analyze, exact_box
 from .location import CertifiedLocation
-from .problem import MAX_VARIABLES
 from .spectra import Enclosure, MatrixAt
 from .stability import checked_step
 
 __all__ = ["FixedPoint", "FixedPoints", "fixed_points"]
 
 Array = NDArray[np.float64]
+
+#: Updates of more numbers are refused: a search among them may take minutes.
+_NUMBERS = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,8 +149,8 @@ def fixed_points(update: Update, box: Any, *, step_size: Number = Fraction(1, 10
     gamma = checked_step(step_size)
     compiled = compile_update(update)
     width = compiled.n + compiled.n_memory
-    if width > MAX_VARIABLES:
-        raise GameError(f"fixed points are searched for in at most {MAX_VARIABLES} numbers, and "
+    if width > _NUMBERS:
+        raise GameError(f"fixed points are searched for in at most {_NUMBERS} numbers, and "
                         f"this update has {width}")
     sides = exact_box(update.game, box)
     field, below = compiled.standstill([gamma] * compiled.n)

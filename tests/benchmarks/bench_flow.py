@@ -27,7 +27,7 @@ import sympy as sp
 
 import gameanalysis as ga
 from gameanalysis.motion.flow import flow
-from gameanalysis.programs import native
+from gameanalysis.compilation import native
 
 ERROR, SPAN, STARTS, LOOP = 2e-6, 50.0, 10_000, 50
 Solve = Callable[[np.ndarray], np.ndarray]

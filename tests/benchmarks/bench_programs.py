@@ -24,7 +24,7 @@ from sympy.core.cache import clear_cache
 
 from gameanalysis import catalog
 from gameanalysis.declaration.game import Game, Player
-from gameanalysis.programs.compiled import compile_game
+from gameanalysis.compilation.compiled import compile_game
 
 FOUR = ("gradient", "jacobian", "stackelberg_gradient", "stackelberg_jacobian")
 MILLION = 1_000_000

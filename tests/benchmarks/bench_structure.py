@@ -25,7 +25,7 @@ from bench_programs import agree, cold, ours, valued, with_casadi_two_stage
 import gameanalysis as ga
 from gameanalysis import catalog
 from gameanalysis.declaration.game import Game, Player
-from gameanalysis.programs.compiled import compile_game
+from gameanalysis.compilation.compiled import compile_game
 from gameanalysis.programs.solves import solve
 
 CHAIN = 2000

@@ -20,7 +20,7 @@ from harness import Table, installed, race  # isort: skip  (before NumPy: thread
 import numpy as np
 
 import gameanalysis as ga
-from gameanalysis.programs import native
+from gameanalysis.compilation import native
 
 Array = np.ndarray
 STARTS, UPDATES, STEP = 10_000, 10_000, 0.0025

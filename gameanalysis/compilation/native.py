@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .graph import Node
-from .printing import nearest
-from .program import Program
+from ..programs.graph import Node
+from ..programs.printing import nearest
+from ..programs.program import Program
 
 __all__ = ["HINT", "available", "compiled", "expressions", "lanes", "native_function",
            "supported"]
@@ -49,7 +49,7 @@ def available() -> bool:
 def supported(program: Program) -> bool:
     """Whether heyoka has all functions of the program.
 
-    >>> from .graph import Graph
+    >>> from ..programs.graph import Graph
     >>> g = Graph(1)
     >>> supported(Program(g, [g.apply("gamma", g.variables[0])]))
     False

@@ -29,9 +29,9 @@ from ..learning.play import LARGEST
 from ..learning.updates import Update
 from .cleared import without_quotients
 from .compiled import CompiledField, compile_field
-from .graph import Graph
-from .program import Program
-from .scalars import RuleGraph, jacobian_at_rest
+from ..programs.graph import Graph
+from ..programs.program import Program
+from ..programs.scalars import RuleGraph, jacobian_at_rest
 
 __all__ = ["CompiledUpdate", "compile_update", "starts_at_rest"]
 

@@ -9,6 +9,10 @@ Every function takes points x of shape (..., n), the variables in declared order
 in double precision, from the exact formulas of `blocks`.  How the systems with the
 followers' Jacobian M are solved is chosen by its pattern and stated (see `numerical`).
 
+A game that was declared in matrices is compiled from its entries like any other up to
+`ENTRIES` variables, and above that to a program that multiplies matrices (`matrix_compiled`),
+which is numerical: it has no formula of single entries.
+
 Arrays of many values are structures of arrays: the result for a batch is a view
 in which each entry, as a function of the point, is contiguous.  Whoever needs
 points in contiguous rows calls `numpy.ascontiguousarray`.
@@ -28,20 +32,26 @@ from ..declaration.game import Game
 from ..dynamics import GameField, HierarchyField, VectorField
 from ..errors import GameError, ShapeError
 from ..learning.updates import RuleField
-from .blocks import GameBlocks
-from .graph import Graph
-from .numerical import SOLVERS, Bundle, Solver, points
-from .printing import Blocks
-from .program import Program
-from .reading import Reader
-from .responses import Products, Response
-from .scalars import rule_field_nodes
-from .stacked import hierarchy_field_nodes
-from .tangents import SparseRow
+from ..matrix_programs.matrix_compiled import CompiledMatrixGame, MatrixField, matrix_field
+from ..matrix_programs.matrix_solving import SOLVERS as MATRIX_SOLVERS, MatrixSolver
+from ..programs.blocks import GameBlocks
+from ..programs.graph import Graph
+from ..programs.numerical import SOLVERS, Bundle, Solver, points
+from ..programs.printing import Blocks
+from ..programs.program import Program
+from ..programs.reading import Reader
+from ..programs.responses import Products, Response
+from ..programs.scalars import rule_field_nodes
+from ..programs.stacked import hierarchy_field_nodes
+from ..programs.tangents import SparseRow
 
 __all__ = ["CompiledGame", "CompiledField", "compile_game", "compile_field", "points"]
 
 Array = NDArray[np.float64]
+
+#: Games declared in matrices are written out in entries up to this many variables: there
+#: programs of entries are as fast, and proofs and all learning rules have them.
+ENTRIES = 64
 
 
 class _SparseMatrix:
@@ -230,18 +240,27 @@ class CompiledField:
     """
 
     def __init__(self, field: VectorField, nodes: tuple[Graph, list[int]] | None = None,
-                 solver: str = "auto") -> None:
+                 solver: str = "auto", form: str = "entries") -> None:
         """Compile ``field``, or in its place the given nodes of a graph."""
-        _require_solver(solver)
         self.field = field
         self.name = field.name
         self.variables = field.variables
         self.n = len(field.variables)
         self.periods: Mapping[sp.Symbol, sp.Expr] = field.periods
-        self._wanted = solver
+        self._wanted = solver, form
+        self._matrix: MatrixField | None = None
         self._response: Response | None = None
         self._game_blocks: GameBlocks | None = None
         self._guards: list[int] = []
+        if form == "matrices":
+            assert isinstance(field, GameField)
+            declared = field.game.matrices
+            assert declared is not None
+            self._matrix = matrix_field(
+                declared.costs, declared.actions, declared.parameters, kind=field.kind,
+                tau=field.tau, eta=field.eta, solver=solver, name=field.game.name)
+            return
+        _require_solver(solver)
         if nodes is None and isinstance(field, RuleField):
             nodes = rule_field_nodes(field)
         if nodes is None and isinstance(field, HierarchyField):
@@ -279,17 +298,21 @@ class CompiledField:
         return self._guards if self._response is None else [self._response.inner.guard()]
 
     @property
-    def _numerical(self) -> Response | None:
-        """The response, where it is not solved inside of the program."""
+    def _numerical(self) -> Response | MatrixField | None:
+        """The response, where it is not solved inside of the program, or code in matrices."""
+        if self._matrix is not None:
+            return self._matrix
         return None if self._response is None or self._response.is_formula else self._response
 
     @property
-    def solver(self) -> Solver | None:
+    def solver(self) -> Solver | MatrixSolver | None:
         """How the followers' systems are solved, why, and how well; None without systems."""
+        if self._matrix is not None:
+            return self._matrix.solver if self._matrix.kind == "stackelberg" else None
         return None if self._response is None else self._response.solver
 
     def __reduce__(self) -> tuple:
-        return CompiledField, (self.field, None, self._wanted)
+        return CompiledField, (self.field, None, *self._wanted)
 
     def __repr__(self) -> str:
         return f"CompiledField({self.name or 'field'}, {self.n} variables)"
@@ -309,7 +332,7 @@ class CompiledField:
         products with M are computed.
         """
         if self._numerical is not None:
-            return self._numerical.is_guarded
+            return isinstance(self._numerical, Response) and self._numerical.is_guarded
         return self._response is not None or bool(self._guards)
 
     @cached_property
@@ -326,7 +349,10 @@ class CompiledField:
     def columns(self, x: Array) -> Array:
         """The value, and the guard if there is one, at columns: (n, N) to (n or n + 1, N)."""
         if self._numerical is not None:
-            return (self._numerical.guarded if self.is_guarded else self._numerical.value)(x.T).T
+            numerical = self._numerical
+            if isinstance(numerical, Response) and numerical.is_guarded:
+                return numerical.guarded(x.T).T
+            return numerical.value(x.T).T
         assert self.guarded_program is not None
         return self.guarded_program.columns(x)
 
@@ -356,19 +382,42 @@ class CompiledField:
 
     def jacobian(self, x: Any) -> Array:
         """Its Jacobian at points: (..., n) to (..., n, n)."""
+        if self._matrix is not None:
+            return self._matrix.jacobian(x)
         return self._jacobian(x) if self._response is None else self._response.jacobian(x)
 
 
-def compile_game(game: Game, *, solver: str = "auto") -> CompiledGame:
+def _form(game: Game, form: str, solver: str) -> str:
+    """ "entries" or "matrices", as asked for or as fits the game."""
+    if form not in ("auto", "entries", "matrices"):
+        raise ValueError(f"form must be auto, entries or matrices, not {form!r}")
+    if form == "matrices" and game.matrices is None:
+        raise GameError("form='matrices' needs a game that is declared in matrices "
+                        "(sp.MatrixSymbol)")
+    if form != "auto":
+        return form
+    fits = solver in MATRIX_SOLVERS and (
+        len(game.variables) > ENTRIES or solver not in SOLVERS)
+    return "matrices" if fits and game.matrices is not None else "entries"
+
+
+def compile_game(game: Game, *, solver: str = "auto", form: str = "auto"
+                 ) -> CompiledGame | CompiledMatrixGame:
     """Compile a game to NumPy functions of points of shape (..., n).
 
     Guarantee: each function is the exact formula evaluated in double precision;
     derivatives are derived, never differenced.  Compilation happens on first use
     of each method.
 
-    ``solver`` : how the followers' systems are solved: "auto" (by their pattern, stated as
-    ``.solver``), "direct" (LAPACK), "sparse" (SuperLU), or by products with M only "cg" and
-    "minres" (one follower) or "gmres".  Raises ValueError for another one.
+    Parameters
+    ----------
+    solver : how the followers' systems are solved: "auto" (by their pattern, stated as
+        ``.solver``), "direct" (LAPACK), "sparse" (SuperLU), or by products with M only "cg"
+        and "minres" (one follower) or "gmres"; in matrices also "structure".
+    form : for a game declared in matrices, "entries" for formulas of its entries, "matrices"
+        for products of matrices, "auto" for the latter with more than 64 variables.
+
+    Raises ValueError for another one.
 
     >>> x, y = sp.symbols("x y", real=True)
     >>> from gameanalysis.declaration.game import zero_sum
@@ -376,17 +425,26 @@ def compile_game(game: Game, *, solver: str = "auto") -> CompiledGame:
     array([[ 0.,  1.],
            [-1.,  1.]])
     """
-    return CompiledGame(game, solver)
+    if _form(game, form, solver) == "entries":
+        return CompiledGame(game, solver)
+    declared = game.matrices
+    assert declared is not None
+    return CompiledMatrixGame(declared.costs, declared.actions, declared.parameters,
+                              solver=solver, name=game.name)
 
 
-def compile_field(field: VectorField, *, solver: str = "auto") -> CompiledField:
+def compile_field(field: VectorField, *, solver: str = "auto", form: str = "auto"
+                  ) -> CompiledField:
     """Compile a vector field: the narrow contract that all numerics use.
 
-    ``solver`` : for Stackelberg gradients, as for `compile_game`.
+    ``solver`` : for Stackelberg gradients, as for `compile_game`; ``form`` : for gradients
+    of a game declared in matrices, as there.
 
     >>> x = sp.symbols("x", real=True)
     >>> compile_field(VectorField([x**2 - 1], [x])).value([[1.0], [2.0]])
     array([[0.],
            [3.]])
     """
+    if isinstance(field, GameField):
+        return CompiledField(field, None, solver, _form(field.game, form, solver))
     return CompiledField(field, solver=solver)

@@ -35,11 +35,11 @@ from ..declaration.costs import sum_to_zero
 from ..declaration.game import Game
 from ..dynamics import VectorField
 from ..errors import GameError
-from .blocks import SINGULAR, determinant_and_adjugate
+from ..programs.blocks import SINGULAR, determinant_and_adjugate
 from .compiled import CompiledField
-from .graph import Graph
-from .program import Program
-from .reading import Reader
+from ..programs.graph import Graph
+from ..programs.program import Program
+from ..programs.reading import Reader
 
 __all__ = ["ParametricField", "ParametricGame"]
 

@@ -18,10 +18,10 @@ from ..declaration.game import Game
 from ..declaration.hierarchy import Hierarchy
 from ..dynamics import hierarchy_gradient, stackelberg_gradient
 from ..errors import GameError
-from .blocks import SINGULAR, GameBlocks, determinant_and_adjugate
+from ..programs.blocks import SINGULAR, GameBlocks, determinant_and_adjugate
 from .compiled import CompiledField
-from .graph import Graph, operands
-from .stacked import StackedBlocks
+from ..programs.graph import Graph, operands
+from ..programs.stacked import StackedBlocks
 
 __all__ = ["ClearedField", "ClearedHierarchy", "without_quotients"]
 

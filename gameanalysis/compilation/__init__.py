@@ -1,0 +1,1 @@
+"""Games, fields and updates as fast functions, by the programs of their formulas."""
