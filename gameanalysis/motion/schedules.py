@@ -224,8 +224,14 @@ class Rates:
         self._tables = tables
 
     def at(self, k: int, count: int) -> Array:
-        """The rates of updates k, ..., k + count - 1, shape (count, n)."""
+        """The rates of updates k, ..., k + count - 1, shape (count, n); not to be written to."""
+        if self.constant is not None:
+            return np.broadcast_to(self.constant, (count, len(self.constant)))
         wanted = np.minimum(np.arange(k, k + count), self.last)
-        columns = [self._tables[id(each)][wanted] if id(each) in self._tables
-                   else each.at(wanted) for each in self.schedules]
-        return np.stack(columns, axis=1)
+        # Many variables share a schedule.
+        known: dict[int, Array] = {}
+        for each in self.schedules:
+            if id(each) not in known:
+                known[id(each)] = (self._tables[id(each)][wanted] if id(each) in self._tables
+                                   else each.at(wanted))
+        return np.stack([known[id(each)] for each in self.schedules], axis=1)
