@@ -612,13 +612,16 @@ def test_ctrl_c_keeps_the_updates_that_are_done(tmp_path):
 
 
 def test_an_interruption_has_a_status_of_its_own(run, monkeypatch):
-    def interrupt(*args):
+    def interrupt(*args, **options):
         raise KeyboardInterrupt
+
+    def interrupted(*args, **options):
+        yield interrupt()
     monkeypatch.setattr("gameanalysis.motion.simulate._Run._advanced", interrupt)
     for command in (["simulate", "--random", "2"], ["basins", "--samples", "20500"]):
         status, out, err = run(*command, *TURN, "--steps", "9")
         assert (status, err) == (130, "") and f"{command[2]} interrupted" in out
-    monkeypatch.setattr("gameanalysis.verdicts.basins._mapped", interrupt)
+    monkeypatch.setattr("gameanalysis.verdicts.basins.finished", interrupted)
     out = run("basins", *TURN, "--samples", "7")[1]
     assert "basins of simultaneous gradient, 7 starts, seed 0\n" in out and "7 interrupted" in out
 

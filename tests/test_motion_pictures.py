@@ -452,7 +452,7 @@ def test_the_critical_points_lie_on_top_with_their_markers(figure1, maps_of_figu
 
 
 def test_colours_differ_in_grey():
-    grey = [np.dot(to_rgb(color), (0.2126, 0.7152, 0.0722)) for color in maps._COLORS[:5]]
+    grey = [np.dot(to_rgb(color), (0.2126, 0.7152, 0.0722)) for color in maps.COLORS[:5]]
     assert np.diff(np.sort([*grey, 0.95])).min() > 0.08
 
 
