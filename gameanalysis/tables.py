@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
-__all__ = ["short", "text_table", "html_table"]
+__all__ = ["data_frame", "short", "text_table", "html_table"]
 
 
 def short(value: object, limit: int = 60) -> str:
@@ -48,3 +49,13 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequ
                                 for cell, s in zip(cells, style)) + "</tr>"
     body = "".join(line(row, "td") for row in rows)
     return f"<table><thead>{line(header, 'th')}</thead><tbody>{body}</tbody></table>"
+
+
+def data_frame(rows: Sequence[dict[str, Any]]) -> Any:
+    """A pandas DataFrame of rows; raises ImportError with the way out where pandas is missing."""
+    try:
+        import pandas
+    except ImportError:
+        raise ImportError("to_dataframe needs pandas: pip install pandas "
+                          "(or 'gameanalysis[dataframe]')") from None
+    return pandas.DataFrame(rows)

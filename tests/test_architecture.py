@@ -62,7 +62,7 @@ NO_GAMES = {"Game", "Player", "zero_sum"}
 # Packages that only some modules may ask for, beside those that all may.
 EVERYWHERE = {"sympy", "mpmath", "numpy", "scipy"}
 ONLY = {**dict.fromkeys(ROW["pictures"], {"matplotlib"}), "output": {"matplotlib", "tqdm"},
-        **dict.fromkeys(("analysis", "hierarchy_search", "sweep", "branches"), {"pandas"}),
+        "tables": {"pandas"},
         **dict.fromkeys(ROW["families"], {"hypothesis"})}
 
 FILES = {path.stem: path for path in sorted(PACKAGE.rglob("*.py")) if path.stem != "__init__"}

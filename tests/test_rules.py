@@ -91,7 +91,7 @@ MEMORYLESS = [
 ]
 
 
-@pytest.mark.parametrize("rule, by_hand, names", MEMORYLESS, ids=lambda v: str(v)[:40])
+@pytest.mark.parametrize("rule, by_hand, names", MEMORYLESS, ids=[str(m[0]) for m in MEMORYLESS])
 def test_updates_are_their_formulas(rule, by_hand, names):
     for name in names:
         h, program = HANDS[name], compile_update(rule.on(game_of(name))).update_program

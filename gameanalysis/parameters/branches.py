@@ -22,7 +22,7 @@ from ..declaration.game import Game
 from ..numerics.arclength import End, Tubes
 from ..numerics.certify import certify
 from ..compilation.parametric import ParametricGame
-from ..tables import html_table, text_table
+from ..tables import data_frame, html_table, text_table
 from ..truth import Truth
 from ..verdicts.analyze import analyze
 from ..verdicts.classify import CriticalPoint
@@ -474,11 +474,6 @@ class Continuation:
 
     def to_dataframe(self) -> Any:
         """A pandas DataFrame with a row for each point of each branch; needs pandas."""
-        try:
-            import pandas
-        except ImportError:
-            raise ImportError("to_dataframe needs pandas: pip install pandas "
-                              "(or 'gameanalysis[dataframe]')") from None
         rows = []
         for b, branch in enumerate(self.branches):
             for s in branch.segments:
@@ -487,7 +482,7 @@ class Continuation:
                                  **{str(v): float(c) for v, c in zip(self.game.variables,
                                                                      branch.x[k])},
                                  "label": s.label, "stable": str(s.stable)})
-        return pandas.DataFrame(rows)
+        return data_frame(rows)
 
 
 def _runs(labels: Sequence[str]) -> list[str]:

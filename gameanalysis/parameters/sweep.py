@@ -23,7 +23,7 @@ from ..checkpoints import Checkpoint
 from ..declaration.costs import exact
 from ..declaration.game import Game
 from ..errors import GameError
-from ..tables import html_table, text_table
+from ..tables import data_frame, html_table, text_table
 from ..truth import Truth
 from ..workers import Path, Workers, checked_workers, map_ordered
 from ..verdicts.analyze import exact_box
@@ -160,16 +160,11 @@ class Sweep(Sequence[Cell]):
 
     def to_dataframe(self) -> Any:
         """A pandas DataFrame with a row for each cell; needs pandas installed."""
-        try:
-            import pandas
-        except ImportError:
-            raise ImportError("to_dataframe needs pandas: pip install pandas "
-                              "(or 'gameanalysis[dataframe]')") from None
         rows = [{**dict(zip(self.parameters, map(float, cell.values))),
                  "status": cell.status.name.lower(), "complete": str(cell.complete),
                  "points": len(cell.points), **cell.counts, "signature": cell.signature,
                  "reason": cell.reason} for cell in self.cells]
-        return pandas.DataFrame(rows)
+        return data_frame(rows)
 
 
 def sweep(game: Game, parameters: Mapping[Any, Any], box: Any, of: str = "simultaneous", *,

@@ -8,11 +8,11 @@ from typing import Any
 
 from ..declaration.game import Game
 from ..numerics.undecided import Undecided
-from ..tables import html_table, text_table
+from ..tables import data_frame, html_table, text_table
 from ..truth import Truth
 from .classify import CriticalPoint
 
-__all__ = ["Analysis"]
+__all__ = ["Analysis", "decimal"]
 
 _FIELD = {"simultaneous": "critical points of simultaneous gradient play (omega = 0)",
           "stackelberg": "critical points of Stackelberg gradient play (omega_S = 0)"}
@@ -20,7 +20,8 @@ _FIELD = {"simultaneous": "critical points of simultaneous gradient play (omega 
 _SHOWN = 5
 
 
-def _decimal(value: float) -> str:
+def decimal(value: float) -> str:
+    """Six decimals, and no minus sign before a zero."""
     text = f"{value:.6f}"
     return text[1:] if float(text) == 0 and text[0] == "-" else text
 
@@ -79,7 +80,7 @@ class Analysis:
                   + ["stable w", "stable w_S", "radius"])
         rows = []
         for p in self.points:
-            rows.append([_decimal(v) for v in p.x] + [p.label, str(p.differential_nash)]
+            rows.append([decimal(v) for v in p.x] + [p.label, str(p.differential_nash)]
                         + [str(t) for t in p.differential_stackelberg_by_leader]
                         + [str(p.stable["simultaneous"]), str(p.stable["stackelberg"]),
                            f"{p.radius:.0e}" if p.certified else "unknown"])
@@ -94,9 +95,13 @@ class Analysis:
         return (f"{count}; NOT proved complete: {boxes} undecided "
                 f"box{'es' * (boxes > 1)} ({self.method})")
 
-    def __str__(self) -> str:
+    @property
+    def _title(self) -> str:
         title = f"{self.game.name}: " if self.game.name else ""
-        lines = [f"{title}{_FIELD[self.of]} in {self.where}", self._statement()]
+        return f"{title}{_FIELD[self.of]} in {self.where}"
+
+    def __str__(self) -> str:
+        lines = [self._title, self._statement()]
         if self.points:
             lines += ["", text_table(*self._table())]
         notes = [f"({', '.join(f'{v:.6g}' for v in p.x)}): {note}"
@@ -110,11 +115,11 @@ class Analysis:
                 lines.append(f"  ... and {len(self.undecided) - _SHOWN} more")
         return "\n".join(lines)
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
-        title = f"{self.game.name}: " if self.game.name else ""
-        parts = [f"<p>{title}{_FIELD[self.of]} in {self.where}<br>{self._statement()}</p>"]
+        parts = [f"<p>{self._title}<br>{self._statement()}</p>"]
         if self.points:
             parts.append(html_table(*self._table()))
         if self.undecided:
@@ -138,20 +143,13 @@ class Analysis:
 
     def to_dataframe(self) -> Any:
         """A pandas DataFrame with a row for each point; needs pandas installed."""
-        try:
-            import pandas
-        except ImportError:
-            raise ImportError("to_dataframe needs pandas: pip install pandas "
-                              "(or 'gameanalysis[dataframe]')") from None
-        rows = []
-        for point in self.points:
-            row: dict[str, Any] = {str(v): float(x)
-                                   for v, x in zip(self.game.variables, point.x)}
-            facts = point.to_dict()
-            for key in ("label", "certified", "radius", "differential_nash",
-                        "differential_stackelberg", "hyperbolic", "degenerate", "manifold"):
-                row[key] = facts[key]
-            for kind, truth in facts["stable"].items():
-                row[f"stable_{kind}"] = truth
-            rows.append(row)
-        return pandas.DataFrame(rows)
+        names = list(map(str, self.game.variables))
+        return data_frame([dict(zip(names, map(float, point.x))) | self._columns(point.to_dict())
+                           for point in self.points])
+
+    def _columns(self, facts: dict[str, Any]) -> dict[str, Any]:
+        """The columns of a DataFrame after the coordinates."""
+        return {key: facts[key] for key in (
+            "label", "certified", "radius", "differential_nash", "differential_stackelberg",
+            "hyperbolic", "degenerate", "manifold")} | {
+            f"stable_{kind}": truth for kind, truth in facts["stable"].items()}

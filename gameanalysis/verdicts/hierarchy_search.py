@@ -22,9 +22,8 @@ from ..exact.anticipation import cleared_gradient
 from ..numerics.undecided import Reason
 from ..compilation.cleared import ClearedHierarchy
 from ..compilation.compiled import CompiledField, compile_field
-from ..tables import html_table, text_table
 from ..truth import Truth
-from .analysis import Analysis
+from .analysis import Analysis, decimal
 from .analyze import Task, analyze, classify, exact_box
 from .hierarchic import HierarchyClassifier, HierarchyPoint
 from .location import FloatLocation, Location
@@ -35,10 +34,9 @@ __all__ = ["HierarchyAnalysis", "analyze_hierarchy", "classify_hierarchy"]
 #: Systems are written down, and reduced, while costs and system have at most so many
 #: operations, and the levels below the first so many variables.
 _WRITTEN, _REDUCED, _BELOW = 120, 1000, 4
-_SHOWN = 5
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class HierarchyAnalysis(Analysis):
     """The critical points of a hierarchy in a box, made by `analyze_hierarchy`.
 
@@ -61,7 +59,7 @@ class HierarchyAnalysis(Analysis):
         rows, points = list[list[str]](), list[Any](self.points)
         for p in points:
             known = [m for m in p.margins if m is not None]
-            rows.append([_decimal(v) for v in p.x] + [p.label, str(p.equilibrium)]
+            rows.append([decimal(v) for v in p.x] + [p.label, str(p.equilibrium)]
                         + [str(t) for t in p.second_order]
                         + [str(p.differential_nash), str(p.stable),
                            f"{min(known):.4g}" if len(known) == len(p.margins) else "",
@@ -76,62 +74,19 @@ class HierarchyAnalysis(Analysis):
         return (f"{name}critical points of the hierarchy {self.hierarchy.name} "
                 f"in {self.where}{rates}")
 
-    def __str__(self) -> str:
-        lines = [self._title, self._statement()]
-        if self.points:
-            lines += ["", text_table(*self._table())]
-        notes = [f"({', '.join(f'{v:.6g}' for v in p.x)}): {note}"
-                 for p in self.points for note in p.notes if p.certified]
-        if notes or self.notes:
-            lines += ["", *notes, *self.notes]
-        if self.undecided:
-            lines += ["", "undecided:"]
-            lines += [f"  {u}" for u in self.undecided[:_SHOWN]]
-            if len(self.undecided) > _SHOWN:
-                lines.append(f"  ... and {len(self.undecided) - _SHOWN} more")
-        return "\n".join(lines)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        parts = [f"<p>{self._title}<br>{self._statement()}</p>"]
-        if self.points:
-            parts.append(html_table(*self._table()))
-        if self.undecided:
-            rows = [[str(u)] for u in self.undecided[:_SHOWN]]
-            parts.append(html_table(["undecided"], rows, [False]))
-        return "".join(parts)
-
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON: Truths as text, no NaN, no infinity; players from 0."""
         return {**super().to_dict(),
                 "levels": [list(level) for level in self.hierarchy.levels],
                 "tau": [str(t) for t in self.tau]}
 
-    def to_dataframe(self) -> Any:
-        """A pandas DataFrame with a row for each point; needs pandas installed."""
-        try:
-            import pandas
-        except ImportError:
-            raise ImportError("to_dataframe needs pandas: pip install pandas "
-                              "(or 'gameanalysis[dataframe]')") from None
-        rows = []
-        for point in self.points:
-            facts = point.to_dict()
-            row: dict[str, Any] = {str(v): float(x)
-                                   for v, x in zip(self.game.variables, point.x)}
-            row |= {key: facts[key] for key in (
-                "label", "certified", "radius", "equilibrium", "differential_nash", "stable",
-                "hyperbolic", "degenerate")}
-            for k, (truth, margin) in enumerate(zip(facts["second_order"], facts["margins"]), 1):
-                row |= {f"second_order_{k}": truth, f"margin_{k}": margin}
-            rows.append(row)
-        return pandas.DataFrame(rows)
-
-
-def _decimal(value: float) -> str:
-    text = f"{value:.6f}"
-    return text[1:] if float(text) == 0 and text[0] == "-" else text
+    def _columns(self, facts: dict[str, Any]) -> dict[str, Any]:
+        row = {key: facts[key] for key in (
+            "label", "certified", "radius", "equilibrium", "differential_nash", "stable",
+            "hyperbolic", "degenerate")}
+        for k, (truth, margin) in enumerate(zip(facts["second_order"], facts["margins"]), 1):
+            row |= {f"second_order_{k}": truth, f"margin_{k}": margin}
+        return row
 
 
 class _HierarchyProblem(Problem):
