@@ -167,7 +167,11 @@ def _over_map(function: Callable[[Any], Any], items: Sequence[Any], todo: list[i
               mapping: Callable[..., Iterable[Any]], keep: Keep
               ) -> Generator[tuple[int, Any], None, None]:
     results = mapping(function, [items[k] for k in todo])
-    source, left = iter(results), deque(todo)
+    try:
+        source, left = iter(results), deque(todo)
+    except TypeError:
+        raise WorkerError(f"the map that workers= is gave no results to go through, but "
+                          f"{results!r}") from None
     try:
         while left:
             try:

@@ -36,7 +36,7 @@ ROWS = """
     verdicts      forms location evidence continua quotients manifolds classify analysis problem
                   slices analyze placing hierarchic hierarchy_search local polynomial_families
                   planes spectra steps stability standstill basins
-    parameters    cells sweep unfoldings branches events following continuation
+    parameters    cells sweep unfoldings branches events following records continuation
     theory        bounds linearisation regions rates iterations step_limits pencils
                   time_scales conditions
     families      engine sampling completions quadratics anywhere critical_points stable_points

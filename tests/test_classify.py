@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gameanalysis import catalog
+from gameanalysis.compilation.compiled import compile_game
 from gameanalysis.declaration.game import Game, Player, zero_sum
 from gameanalysis.errors import BoxError, GameError
 from gameanalysis.exact.minors import exact_sign
@@ -271,3 +272,29 @@ def test_a_function_without_enclosure_in_another_player_s_cost_leaves_its_facts_
     point, = analyze(game, [(-1, 1), (-1, 1)])
     assert point.differential_nash is Truth.YES
     assert point.stable["stackelberg"] is Truth.UNDECIDED
+
+
+def test_many_followers_with_an_irrational_point_agree_with_floats():
+    # At q = sqrt 2 all squares in f_i vanish; slopes a q_j in f_i do not enter omega.
+    n = 9
+    q = sp.symbols(f"q1:{n + 1}", real=True)
+    generator, squares = random.Random(2), [v**2 - 2 for v in q]
+    costs = [generator.choice([-3, 4])*squares[i]**2 + sum(
+        generator.randint(-2, 2)*squares[i]*squares[j] + generator.randint(1, 3)*q[j]
+        for j in range(n) if j != i) for i in range(n)]
+    game = Game(*map(Player, costs, q))
+    point, = classify(game, [[2**0.5]*n])
+    assert point.certified and point.exact is None
+    compiled, x = compile_game(game), np.full(n, 2**0.5)
+    found = {"J": compiled.jacobian(x), "J_S": compiled.stackelberg_jacobian(x),
+             "Schur complement": compiled.schur_complement(x)}
+    stackelberg = found["J_S"]
+    found["total Hessian"] = stackelberg[:1, :1] - stackelberg[:1, 1:] @ np.linalg.solve(
+        stackelberg[1:, 1:], stackelberg[1:, :1])
+    for name, matrix in found.items():
+        real = np.linalg.eigvals(matrix).real
+        assert abs(real).min() > 1e-3
+        assert point.inertia[name] == (int((real > 0).sum()), int((real < 0).sum()), 0), name
+    assert point.stable["simultaneous"] is Truth.of(point.inertia["J"][1] == 0)
+    assert point.hyperbolic is Truth.YES
+    assert set(point.differential_stackelberg_by_leader) == {Truth.NO}

@@ -9,6 +9,7 @@ import pytest
 import sympy as sp
 
 import gameanalysis as ga
+from gameanalysis.checkpoints import CheckpointError
 from gameanalysis.errors import BoxError, GameError, ShapeError
 from gameanalysis.numerics.arclength import End, Path, corrected, follow, prove, trace
 from gameanalysis.programs.graph import Graph
@@ -343,6 +344,76 @@ def test_two_processes_find_the_same_to_the_bit():
     game = one_sided(x**3/3 - (lam**2 + 1)*x)
     one, two = (continuation(game, lam, (-1, 1), box=SQUARE, workers=k) for k in (1, 2))
     assert one.to_dict() == two.to_dict() and len(one) == 2
+
+
+def test_a_restart_after_ctrl_c_goes_on_to_the_same_bits(tmp_path):
+    path = tmp_path / "kept"
+    pitchfork = one_sided(x**4/4 - lam*x**2/2)
+
+    def run(progress=None, **options):
+        return continuation(pitchfork, lam, (-1, 1), box=[(-2, 2)] * 2, progress=progress,
+                            **options)
+
+    def stop(count):
+        if len(path.read_text().splitlines()) == 3:     # the header, and two branches
+            raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        run(stop, checkpoint=path)
+    assert "are kept in" in stopped.value.__notes__[0]
+    before, plain = path.read_bytes(), run()
+    for text in (before, before[:-40], path.read_bytes()[:20]):
+        path.write_bytes(text)
+        again = run(checkpoint=path)
+        assert json.dumps(again.to_dict()) == json.dumps(plain.to_dict())
+        for one, two in zip(again, plain):
+            assert np.array_equal(one.tubes.radius, two.tubes.radius)
+            assert [e.exact for e in one.events] == [e.exact for e in two.events]
+            assert [s.point.to_dict() for s in one.segments] == [
+                s.point.to_dict() for s in two.segments]
+    whole = path.read_bytes()
+    assert run(checkpoint=path).to_dict() == plain.to_dict() and path.read_bytes() == whole
+    path.write_bytes(whole.replace(b'"EventKind"', b'"Popen"', 1))
+    with pytest.raises(CheckpointError, match="damaged"):
+        run(checkpoint=path)
+    path.write_bytes(whole)
+    with pytest.raises(CheckpointError, match="other arguments"):
+        run(checkpoint=path, max_step=0.05)
+
+
+def test_two_borders_between_neighbouring_points_are_seen():
+    # D11 f = (lam - 1/5)^2 - 1/1000^2, and S1 = D11 f + 1/100 never vanishes.
+    curvature = (lam - Fraction(1, 5))**2 - Fraction(1, 1000)**2
+    game = one_sided(curvature*x**2/2, follower=x*y/10 - y**2/2)
+    found = continuation(game, lam, (-1, 1), box=[(-2, 2)] * 2)
+    assert [e.exact[-1] for e in events(found, Kind.NASH)] == [
+        sp.Rational(199, 1000), sp.Rational(201, 1000)]
+    assert [s.label for s in found[0].segments if s.label != "DNE and DSE"] == ["DSE, not DNE"]
+
+
+def test_a_border_close_to_a_branch_point_that_is_not_proved_is_another_event():
+    # On x = y = 0: D11 f = exp(lam) - 2 and S1 = D11 f + 1/100.
+    game = one_sided(x**4/4 + (sp.exp(lam) - 2)*x**2/2, follower=x*y/10 - y**2/2)
+    found = continuation(game, lam, (0, 1), box=[(-2, 2)] * 2)
+    (border,) = [e for e in events(found, Kind.NASH) if abs(e.x).max() == 0]
+    assert border.certified and abs(border.value - math.log(2)) < 1e-12
+    (branch, *_) = events(found, Kind.BRANCH)
+    assert abs(branch.value - math.log(1.99)) < 1e-9
+    axis = next(b for b in found if abs(b.x).max() == 0)
+    assert list(dict.fromkeys(s.label for s in axis.segments)) == [
+        "saddle", "DSE, not DNE", "DNE and DSE"]
+
+
+def test_a_saddle_of_the_play_is_dse_until_the_total_hessian_vanishes():
+    # At 0, where D2 f1 = 0: J is singular at lam = 1/2, D^2 f1 = 9/8 - lam.
+    leader = ga.Player(x**4/4 - lam*x**2/2 + x*y + y**2/4, [x])
+    game = ga.Game(leader, ga.Player(y**2 - x*y, [y]), parameters={lam: 1})
+    found = continuation(game, lam, (-1, 3), box=[(-3, 3)] * 2)
+    axis = next(b for b in found if abs(b.x).max() == 0)
+    (border,) = [e for e in axis.events if e.kind is Kind.LEADER]
+    assert border.certified and border.exact == (0, 0, sp.Rational(9, 8))
+    for s in axis.segments:
+        middle = axis.values[[s.first, s.last]].mean()
+        assert (s.label in ("DNE and DSE", "DSE, not DNE")) is bool(middle < 9/8)
 
 
 def test_results_print_and_serialise(cusp):

@@ -817,3 +817,21 @@ def test_products_with_unbounded_or_overflowing_entries_have_no_false_bounds():
     assert Fraction(hi[0, 0]) >= Fraction(1e-323) * Fraction(1e308)
     m, r = midpoint_radius(np.array([-INF, -INF, -MAX]), np.array([INF, 1.0, MAX]))
     assert np.isnan(r[:2]).all() and m[2] - r[2] <= -MAX
+
+
+def test_inside_is_strict_and_exact():
+    precise = PreciseIntervals(30)
+    third = precise.constant(Fraction(1, 3))        # between two neighbouring floats
+    assert precise.is_inside(third, math.nextafter(1/3, 0), math.nextafter(1/3, 1))
+    assert not precise.is_inside(third, math.nextafter(1/3, 1), 1.0)
+    half = precise.interval(0.25, 0.5)
+    assert precise.is_inside(half, math.nextafter(0.25, 0), math.nextafter(0.5, 1))
+    assert not precise.is_inside(half, 0.25, 1.0) and not precise.is_inside(half, 0.0, 0.5)
+
+
+def test_constants_are_those_of_their_precision():
+    few, many = PreciseIntervals(20), PreciseIntervals(60)
+    for arithmetic, digits in ((few, 19), (many, 59), (few, 19)):
+        low, high = arithmetic.bounds(arithmetic.constant(Fraction(1, 3)))
+        assert low < Fraction(1, 3) < high and high - low < Fraction(1, 10**digits)
+        assert (high - low > Fraction(1, 10**40)) is (arithmetic is few)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from fractions import Fraction
 
 import mpmath
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 
 from gameanalysis.errors import ShapeError
 from gameanalysis.exact.minors import (adjugate, characteristic_polynomial, determinant,
-                                       determinant_sign, exact_sign, interval_sign,
-                                       scaled_schur_complement)
+                                       determinant_sign, exact_sign, interval_inverse,
+                                       interval_sign, scaled_schur_complement)
 
 iv = mpmath.iv
 quick = settings(deadline=None, max_examples=30)
@@ -146,3 +147,17 @@ def test_shapes_and_floats_are_refused():
     with pytest.raises(TypeError, match="rounded"):
         determinant([[0.5]])
     assert determinant(sp.Matrix([[sp.Rational(1, 2)]])) == Fraction(1, 2)
+
+
+def test_large_interval_matrices_are_inverted():
+    generator = random.Random(5)
+    for n in (7, 9):
+        exact = sp.Matrix(n, n, lambda i, j: generator.choice([0, 0, 1, -2, 3]) + 4*(i == j))
+        rows = [[int(e) if e in (0, 1) else int(e) + iv.mpf(["-1e-12", "1e-12"])
+                 for e in exact.row(i)] for i in range(n)]
+        det, inverse = determinant(rows), interval_inverse(rows)
+        assert int(exact.det()) in det and det.delta < 1e-3
+        for found, wanted in zip(sum(inverse, []), exact.inv()):
+            assert iv.mpf(int(wanted.p))/int(wanted.q) in iv.mpf(found)
+    rows[3] = [x - x for x in rows[3]]          # a row that may be zero
+    assert interval_inverse(rows) is None and 0 in determinant(rows)

@@ -102,6 +102,17 @@ def test_each_cell_is_what_analyze_proves(game, of, values, box):
                 other.stable[of])
 
 
+def test_points_of_the_cell_in_the_middle_save_work_only():
+    # In the middle cell (a = 1/2) three points, in half of the others one.
+    alone = {v: sweep(FORK, {a: [v]}, BOX)[0] for v in (-1, -0.5, -0.25, 0.25, 0.5, 0.75, 1, 2)}
+    found = sweep(FORK, {a: list(alone)}, BOX)
+    assert {len(cell.points) for cell in found} == {1, 3} and found.complete
+    for cell, other in zip(found, alone.values()):
+        assert cell.counts == other.counts and cell.status is other.status
+        assert np.allclose([p.x for p in cell.points], [p.x for p in other.points],
+                           rtol=0, atol=1e-12)
+
+
 def test_the_polynomials_with_open_parameters_change_nothing(monkeypatch):
     values = {"a": [0.1, -0.2], "b": [0.25]}
     fast = sweep(catalog.figure1(), values, [(-30, 30)] * 2)

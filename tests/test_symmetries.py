@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from gameanalysis import catalog
 from gameanalysis.declaration.game import Game, Player, zero_sum
+from gameanalysis.declaration.hierarchy import Hierarchy
+from gameanalysis.errors import GameError
 from gameanalysis.exact.sparse_forms import Elimination, SparseForms
 from gameanalysis.exact.symmetries import critical_identities, symmetries
 from gameanalysis.truth import Truth
@@ -535,3 +537,9 @@ def test_symmetries_are_shown():
     plain = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     matrix = np.array(plain["generators"][0]["matrix"])
     assert (matrix == -matrix.T).all() and np.abs(matrix).sum() == 4
+
+
+def test_what_is_no_game_has_no_symmetries():
+    x, y = sp.symbols("x y", real=True)
+    with pytest.raises(GameError, match="expected a Game"):
+        symmetries(Hierarchy(zero_sum(x*y - y**2, x, y), [0, 1]))

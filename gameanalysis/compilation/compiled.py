@@ -10,8 +10,8 @@ in double precision, from the exact formulas of `blocks`.  How the systems with 
 followers' Jacobian M are solved is chosen by its pattern and stated (see `numerical`).
 
 A game that was declared in matrices is compiled from its entries like any other up to
-`ENTRIES` variables, and above that to a program that multiplies matrices (`matrix_compiled`),
-which is numerical: it has no formula of single entries.
+`ENTRIES` variables, and above that, or where they cannot be written out, to a program that
+multiplies matrices (`matrix_compiled`), which is numerical: no formula of single entries.
 
 Arrays of many values are structures of arrays: the result for a batch is a view
 in which each entry, as a function of the point, is contiguous.  Whoever needs
@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from ..declaration.game import Game
 from ..dynamics import GameField, HierarchyField, VectorField
-from ..errors import GameError, ShapeError
+from ..errors import GameError, ShapeError, UnsupportedFunction
 from ..learning.updates import RuleField
 from ..matrix_programs.matrix_compiled import CompiledMatrixGame, MatrixField, matrix_field
 from ..matrix_programs.matrix_solving import SOLVERS as MATRIX_SOLVERS, MatrixSolver
@@ -396,9 +396,17 @@ def _form(game: Game, form: str, solver: str) -> str:
                         "(sp.MatrixSymbol)")
     if form != "auto":
         return form
-    fits = solver in MATRIX_SOLVERS and (
-        len(game.variables) > ENTRIES or solver not in SOLVERS)
-    return "matrices" if fits and game.matrices is not None else "entries"
+    fits = game.matrices is not None and solver in MATRIX_SOLVERS and (
+        len(game.variables) > ENTRIES or solver not in SOLVERS or not _is_written(game))
+    return "matrices" if fits else "entries"
+
+
+def _is_written(game: Game) -> bool:
+    """Whether the costs are written out in entries: not where a large matrix is inverted."""
+    try:
+        return len(game.costs) > 0
+    except UnsupportedFunction:
+        return False
 
 
 def compile_game(game: Game, *, solver: str = "auto", form: str = "auto"
@@ -415,9 +423,10 @@ def compile_game(game: Game, *, solver: str = "auto", form: str = "auto"
         ``.solver``), "direct" (LAPACK), "sparse" (SuperLU), or by products with M only "cg"
         and "minres" (one follower) or "gmres"; in matrices also "structure".
     form : for a game declared in matrices, "entries" for formulas of its entries, "matrices"
-        for products of matrices, "auto" for the latter with more than 64 variables.
+        for products of matrices, "auto" for the latter with more than 64 variables, and where
+        an inverse or a determinant is too large to be written out in entries.
 
-    Raises ValueError for another one.
+    Raises ValueError for another one, `GameError` for what is no game.
 
     >>> x, y = sp.symbols("x y", real=True)
     >>> from gameanalysis.declaration.game import zero_sum
@@ -425,6 +434,8 @@ def compile_game(game: Game, *, solver: str = "auto", form: str = "auto"
     array([[ 0.,  1.],
            [-1.,  1.]])
     """
+    if not isinstance(game, Game):
+        raise GameError(f"expected a Game, not {game!r}")
     if _form(game, form, solver) == "entries":
         return CompiledGame(game, solver)
     declared = game.matrices

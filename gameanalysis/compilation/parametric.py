@@ -149,7 +149,7 @@ class ParametricGame:
             raise GameError(f"the Stackelberg field is followed for at most {_LARGEST} "
                             f"followers' actions, not {len(self.response)}")
         determinant, adjugate = determinant_and_adjugate(self.graph, self.response)
-        if determinant == self.graph.zero:
+        if determinant == self.graph.zero and self.of == "stackelberg":
             raise GameError(SINGULAR)
         return determinant, adjugate
 
@@ -193,6 +193,29 @@ class ParametricGame:
     def system_jacobian(self) -> Rows:
         """D_x G."""
         return self.graph.jacobian(self.system_nodes, self.x)
+
+    @cached_property
+    def leader_program(self) -> Program | None:
+        """det M D f1, where a branch of omega = 0 may be critical for the leader too, or None.
+
+        In a zero-sum game it is, as a matter of course, and in a Stackelberg field by G = 0.
+        """
+        regularised = self._eta != self.graph.zero
+        if (self.of == "stackelberg" or self.is_zero_sum or regularised
+                or len(self.response) > _LARGEST or self._solver[0] == self.graph.zero):
+            return None
+        return self.program(self._cleared)
+
+    @cached_property
+    def leader_jacobian(self) -> Rows:
+        """The Jacobian of (det M D f1, F): where both vanish, singular where D^2 f1 is."""
+        nodes = [*self._cleared, *self.omega[self.n1:]]
+        return self.graph.jacobian([self._without_exponentials(e) for e in nodes], self.x)
+
+    @cached_property
+    def leader_jacobian_program(self) -> Program:
+        """The rows of that, as functions of z."""
+        return self.program([e for row in self.leader_jacobian for e in row])
 
     @cached_property
     def system(self) -> ParametricField:

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations
 from typing import Any, Union
 
 import sympy as sp
@@ -34,8 +35,8 @@ __all__ = ["MatrixDeclaration", "checked_matrix_cost", "entries", "expanded", "h
 
 Declared = Union[sp.Symbol, sp.MatrixSymbol]
 
-#: Inverses are written out in entries up to this size.
-_INVERTED = 5
+#: Inverses and determinants are written out in entries up to these sizes.
+_INVERTED, _DETERMINED = 5, 8
 
 _MATRICES = (sp.MatrixSymbol, sp.MatMul, sp.MatAdd, sp.Transpose, sp.Inverse, sp.MatPow,
              sp.Identity, sp.ZeroMatrix, OneMatrix, sp.HadamardProduct, sp.HadamardPower,
@@ -168,7 +169,8 @@ Rows = list[list[sp.Expr]]
 def expanded(expression: sp.Expr) -> sp.Expr:
     """A scalar of matrices, written out in their entries.
 
-    Raises `UnsupportedFunction` where the inverse of a large matrix would be written out.
+    Raises `UnsupportedFunction` where the inverse of a matrix of more than 5 rows, or the
+    determinant of one of more than 8, would be written out.
 
     >>> V = sp.MatrixSymbol("V", 2, 2)
     >>> expanded(sp.Trace(V*V.T))
@@ -185,7 +187,7 @@ class _Expansion:
 
     def scalar(self, e: sp.Basic) -> sp.Expr:
         """The value of a scalar expression."""
-        if not has_matrices(e) and not isinstance(e, _SCALARS):
+        if not has_matrices(e) and not e.has(*_SCALARS):     # Trace(I) has no symbol
             return e
         if e not in self._known:
             self._known[e] = self._scalar(e)
@@ -195,7 +197,9 @@ class _Expansion:
         if isinstance(e, sp.Trace):
             return self._trace(e.arg)
         if isinstance(e, Determinant):
-            return sp.Matrix(self.rows(e.arg)).det(method="berkowitz")
+            rows = self.rows(e.arg)
+            _require_small("determinant", e, len(rows), _DETERMINED)
+            return _minors(rows)[tuple(range(len(rows)))]
         if isinstance(e, MatrixElement):
             i, j = map(int, e.indices)
             return self.rows(e.parent)[i][j]
@@ -259,12 +263,33 @@ def _entrywise(combine: Any, matrices: Iterable[Rows]) -> Rows:
     return [[combine(*same) for same in zip(*rows)] for rows in zip(*matrices)]
 
 
-def _inverse(e: sp.Basic, rows: Rows) -> Rows:
-    if len(rows) > _INVERTED:
+def _require_small(what: str, e: sp.Basic, size: int, largest: int) -> None:
+    if size > largest:
         raise UnsupportedFunction(
-            f"the inverse of a {len(rows)} x {len(rows)} matrix, {short(e)}, is too large to be "
+            f"the {what} of a {size} x {size} matrix, {short(e)}, is too large to be "
             f"written out in entries; compiled functions, flows and updates of this game need "
             f"no formulas of single entries")
-    matrix = sp.Matrix(rows)
-    determinant = matrix.det(method="berkowitz")
-    return (matrix.adjugate(method="berkowitz") / determinant).tolist()
+
+
+def _inverse(e: sp.Basic, rows: Rows) -> Rows:
+    _require_small("inverse", e, len(rows), _INVERTED)
+    every = tuple(range(len(rows)))
+    determinant = _minors(rows)[every]
+    cofactors = [_minors(rows[:k] + rows[k + 1:]) for k in every]
+    return [[(-1)**(i + k) * cofactors[k][every[:i] + every[i + 1:]] / determinant
+             for k in every] for i in every]
+
+
+def _minors(rows: Rows) -> dict[tuple[int, ...], sp.Expr]:
+    """The minors of all rows, by their columns: Laplace, each minor once, nothing expanded.
+
+    SymPy's own determinant multiplies out what it meets, for minutes.
+    """
+    width = len(rows[0]) if rows else 0
+    minors: dict[tuple[int, ...], sp.Expr] = {(): sp.S.One}
+    for size, row in enumerate(reversed(rows), 1):
+        minors = {columns: sp.Add(*(
+            (-1)**place * row[j] * minors[columns[:place] + columns[place + 1:]]
+            for place, j in enumerate(columns) if row[j] != 0))
+            for columns in combinations(range(width), size)}
+    return minors

@@ -9,8 +9,9 @@ box and a result encloses the results of all of them.
 Up to 6 x 6 minors are expanded by rows (Laplace) with each minor computed once:
 n 2^(n-1) products, none with the same entry twice, which keeps intervals tight.
 Larger matrices take Berkowitz's O(n^4) products, and their adjugate is a polynomial of
-the matrix (Cayley and Hamilton).  A matrix that its zeros take apart, block diagonal up to
-the order of its rows, is taken block by block.
+the matrix (Cayley and Hamilton); the inverse of a large interval matrix, and so its
+determinant, is Gauss's and Jordan's, with divisions by pivots that have a sign.  A matrix that
+its zeros take apart, block diagonal up to the order of its rows, is taken block by block.
 
 Matrices of Python's integers, which are the most frequent, have their own ways
 (`integer_matrices`).
@@ -40,7 +41,7 @@ from .integer_matrices import integer_determinant, integer_dot, integer_minor_su
 
 __all__ = [
     "exact_sign", "interval_sign", "determinant", "determinant_sign",
-    "adjugate", "scaled_schur_complement", "characteristic_polynomial"]
+    "adjugate", "interval_inverse", "scaled_schur_complement", "characteristic_polynomial"]
 
 #: A number: int, Fraction, mpmath interval, or an exact algebraic number.
 Entry = Any
@@ -332,8 +333,52 @@ def _unscaled(x: Entry, scale: int) -> Entry:
 def _determinant(rows: list[list[Entry]]) -> Entry:
     if integral(rows):
         return integer_determinant(rows)
-    return _product(_leading(_block(rows, indices), False)[-1][0]
-                    for indices in components(rows))
+    det: Entry = 1
+    for block in (_block(rows, indices) for indices in components(rows)):
+        found = _eliminated(block, False) if len(block) > _EXPANDED else None
+        det = times(det, _leading(block, False)[-1][0] if found is None else found[0])
+    return det
+
+
+def _eliminated(rows: Sequence[Sequence[Entry]], inverse: bool
+                ) -> tuple[Entry, list[list[Entry]]] | None:
+    """(det M, M^-1) in intervals, by Gauss (and Jordan for the inverse); None if not found."""
+    numbers = [x for row in rows for x in row if type(x) is not int]
+    if not numbers or not all(hasattr(x, "_mpi_") for x in numbers):
+        return None
+    n, one = len(rows), numbers[0].ctx.mpf(1)
+    work = [[*row, *(int(i == j) for j in range(n * inverse))] for i, row in enumerate(rows)]
+    det: Entry = 1
+    for k in range(n):
+        usable = [i for i in range(k, n) if interval_sign(work[i][k])]
+        if not usable:
+            return None
+        best = max(usable, key=lambda i: abs(libmp.to_float((one * work[i][k])._mpi_[0])))
+        if best != k:
+            work[k], work[best], det = work[best], work[k], minus(0, det)
+        det = times(det, work[k][k])
+        slope = one / work[k][k]
+        pivot = work[k][k + 1:] = [times(x, slope) for x in work[k][k + 1:]]
+        for i in range(0 if inverse else k + 1, n):
+            factor = work[i][k]
+            if i != k and not _is_zero(factor):
+                work[i][k + 1:] = [minus(x, times(factor, y))
+                                   for x, y in zip(work[i][k + 1:], pivot)]
+    return det, [row[n:] for row in work]
+
+
+def interval_inverse(matrix: Matrix) -> list[list[Entry]] | None:
+    """An enclosure of M^-1 for every matrix of the box; None where none is found.
+
+    In O(n^3) operations, with divisions.  None, also for a matrix without an mpmath interval,
+    says nothing: the matrices may be regular.  Errors are those of `determinant`.
+
+    >>> from mpmath import iv
+    >>> [[str(x) for x in row] for row in interval_inverse([[iv.mpf(2), 0], [0, iv.mpf(4)]])]
+    [['[0.5, 0.5]', '0'], ['0', '[0.25, 0.25]']]
+    """
+    found = _eliminated(square(matrix), True)
+    return None if found is None else found[1]
 
 
 def _rational(rows: list[list[Entry]]) -> tuple[list[list[Entry]], int]:

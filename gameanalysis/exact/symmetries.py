@@ -44,6 +44,7 @@ from typing import Any
 import sympy as sp
 
 from ..declaration.game import Game
+from ..errors import GameError
 from ..truth import Truth
 from .sparse_forms import Elimination, SparseForms, TooManyWords, Words
 
@@ -190,7 +191,7 @@ def symmetries(game: Game) -> Symmetries:
     polynomials with rational coefficients; then there are no others.  With other functions
     some may be missed; a game that is too large has none, and ``reason`` says so.
 
-    game : a `Game`; its parameters have values.
+    game : a `Game`; its parameters have values.  Raises `GameError` for anything else.
 
     >>> x, y = sp.symbols("x y", real=True)
     >>> from gameanalysis.declaration.game import Player
@@ -199,6 +200,9 @@ def symmetries(game: Game) -> Symmetries:
       [0] x' = -1, y' = 1
           changes the costs at the rates 2, -2
     """
+    if not isinstance(game, Game):
+        raise GameError(f"expected a Game, not {game!r}: symmetries are those of the costs, "
+                        f"whatever the order of moves")
     forms = SparseForms(game.variables)
     try:
         gradients = [forms.gradient(forms.read(cost)) for cost in game.valued_costs]

@@ -41,6 +41,10 @@ _CONFIRM = 30
 _DIGITS = 4
 #: Regions shrunk by these factors are tried in turn when one is confirmed.
 _SHRINKS = (1.0, 2.0 ** -3, 2.0 ** -6, 2.0 ** -10, 2.0 ** -15)
+#: Tests in floats, whose rounding errors are far below this, that may only be too hopeful.
+_MARGIN = 2.0 ** -20
+#: Regions are confirmed together while their Jacobians have at most so many entries.
+_ENTRIES = 2 ** 21
 #: Half-width of the box that encloses a zero first, relative to 1 + max|x|.
 _TINY_BOX = 2.0 ** -42
 
@@ -193,27 +197,34 @@ class System:
         on the region (existence and uniqueness), and the same on a tiny box inside it
         (where the zero is).
         """
+        step = max(1, _ENTRIES // ((1 + len(_SHRINKS)) * self.n ** 2))
+        return [zero for start in range(0, len(regions), step)
+                for zero in self._confirm(regions[start:start + step])]
+
+    def _confirm(self, regions: Sequence[Region]) -> list[Zero | None]:
         center = np.array([0.5 * (r.low + r.high) for r in regions])
         with np.errstate(all="ignore"):
             inverse, invertible = inverses(self.field.jacobian(center))
         tiny = _TINY_BOX * (1 + np.abs(center).max(axis=1, keepdims=True))
-        low, high = center - tiny, center + tiny
-        jacobian, bounded = self._jacobians(low.T, high.T)
+        # The tiny boxes, and the regions shrunk by each factor: arrays (boxes, regions, n).
+        least, most = (np.array([getattr(r, end) for r in regions]) for end in ("low", "high"))
+        half = 0.5 * np.array(_SHRINKS)[:, None, None] * (most - least)
+        low = np.concatenate([[center - tiny], np.maximum(center - half, least)])
+        high = np.concatenate([[center + tiny], np.minimum(center + half, most)])
+        jacobian, bounded = self._jacobians(low.reshape(-1, self.n).T, high.reshape(-1, self.n).T)
         with np.errstate(all="ignore"):
-            spread = matmul_point(inverse, jacobian)
+            spread = matmul_point(np.tile(inverse, (len(low), 1, 1)), jacobian)
+            reach = 0.5 * (high - low)
+            error = distance_from_identity(spread).reshape(*low.shape, self.n)
+            # Where |E| r < r fails in floats there is nothing for more digits to confirm.
+            hopeful = ((error @ reach[..., None])[..., 0] < (1 + _MARGIN) * reach).all(axis=2)
+        hopeful &= bounded.reshape(hopeful.shape) & invertible
         out: list[Zero | None] = []
-        for k, region in enumerate(regions):
-            zero = None
-            if invertible[k] and bounded[k]:
-                for shrink in _SHRINKS:
-                    half = 0.5 * shrink * (region.high - region.low)
-                    inner = Region(np.maximum(center[k] - half, region.low),
-                                   np.minimum(center[k] + half, region.high))
-                    zero = self._confirmed(inner, inverse[k], (low[k], high[k]),
-                                           (spread[0][k], spread[1][k]))
-                    if zero is not None:
-                        break
-            out.append(zero)
+        for k in range(len(regions)):
+            tries = (self._confirmed(Region(low[j, k], high[j, k]), inverse[k],
+                                     (low[0, k], high[0, k]), (spread[0][k], spread[1][k]))
+                     for j in range(1, len(low)) if hopeful[0, k] and hopeful[j, k])
+            out.append(next((zero for zero in tries if zero is not None), None))
         return out
 
     def _confirmed(self, region: Region, inverse: Array, tiny: Pair, spread: Pair
@@ -398,8 +409,7 @@ def _krawczyk(precise: PreciseIntervals, correction: Sequence[Any], center: Sequ
 
 def _inside(precise: PreciseIntervals, image: Sequence[Any], low: Array, high: Array) -> bool:
     """Whether the image lies in the interior of the box."""
-    return all(Fraction(a) < p and q < Fraction(b) for (p, q), a, b in zip(
-        map(precise.bounds, image), low.tolist(), high.tolist()))
+    return all(precise.is_inside(*each) for each in zip(image, low.tolist(), high.tolist()))
 
 
 def float_ends(enclosure: Sequence[tuple[Fraction, Fraction]]) -> tuple[Array, Array]:

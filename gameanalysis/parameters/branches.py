@@ -67,7 +67,7 @@ def critical_points_at(system: ParametricGame, value: Fraction, box: Any, max_bo
         certificate = certify(system.section(value), None, box, max_boxes=max_boxes)
         zeros = [_Zero(z.x, z.radius, True) for z in certificate.zeros]
         return zeros, certificate.complete
-    found = analyze(system.game_at(value), box, system.of, max_boxes=max_boxes)
+    found = analyze(system.game_at(value), box, system.of, max_boxes=max_boxes, rng=0)
     return list(found), found.complete
 
 
@@ -126,7 +126,9 @@ class BranchSegment:
     """A part of a branch between two events.
 
     ``first``, ``last`` : its points in the arrays of the branch, both included.
-    ``label`` : the class of its points, that of ``point``, which is classified with proof.
+    ``label`` : the class of its points, that of ``point``, which is classified with proof;
+        of a field with eta in general sum, whose zeros need not be critical points of the game,
+        the stability only.
     ``stable`` : whether they are stable under the field that is followed, at its tau and eta.
     ``point`` : a `CriticalPoint` of the game at ``value``; None where none was proved.
     """

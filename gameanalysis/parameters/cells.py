@@ -18,29 +18,41 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 import sympy as sp
+from numpy.typing import NDArray
 
 from ..declaration.game import Game
 from ..exact.definiteness import is_stable
 from ..exact.reduction import ReducedSystem, reduce_system
 from ..numerics.certify import Certificate
+from ..numerics.critical import newton
 from ..numerics.enclosure import Zero
+from ..programs.blocks import GameBlocks
 from ..programs.program import Program
 from ..truth import Truth, both
-from ..verdicts.analyze import Box, Task
+from ..verdicts.analyze import Task
 from ..verdicts.classify import Classifier
 from ..verdicts.evidence import Evidence, follower_definite, own_definite, total_definite
+from ..verdicts.forms import Forms
 from ..verdicts.location import CertifiedLocation, Location
-from ..verdicts.problem import MAX_VARIABLES
+from ..verdicts.problem import MAX_VARIABLES, Problem
 
 __all__ = ["CLASSES", "Cell", "CellStatus", "Cells", "SweepPoint", "decoded", "encoded"]
+
+Array = NDArray[np.float64]
+
+#: With more variables the points of another cell are not tried first.
+_FEW = 6
+
+#: What becomes of a cost, like 1/a, at parameters where it is not defined.
+_NO_NUMBERS = (sp.zoo, sp.nan, sp.oo, -sp.oo)
 
 #: What a point is counted as; exactly one of these.
 CLASSES = ("DNE and DSE", "DSE, not DNE", "DNE, not DSE", "neither, stable", "neither",
@@ -145,25 +157,37 @@ Found = tuple[tuple[SweepPoint, ...], CellStatus, str]
 
 @dataclass(frozen=True)
 class Cells:
-    """The function from values to the points of a cell, its status and the reason."""
+    """The function from values to the points of a cell, its status and the reason.
+
+    ``middle`` : the values of a cell whose points are tried first in the others, or None.
+    """
 
     game: Game
     symbols: tuple[sp.Symbol, ...]
-    box: Box | None
+    box: tuple[tuple[sp.Expr, sp.Expr], ...] | None
     of: str
     max_boxes: int | None
     n_starts: int
     rng: int
+    middle: tuple[sp.Expr, ...] | None = None
 
     def __call__(self, values: tuple[sp.Expr, ...]) -> Found:
+        return self._found(values)
+
+    def _found(self, values: tuple[sp.Expr, ...]) -> Found:
         try:
             game = self.game.substitute(dict(zip(self.symbols, values)))
             task = _CellTask(game, self.box, self.of, self.max_boxes, self.n_starts, self.rng)
             template = _template(self.game, self.symbols, self.of)
-            reduced = None if template is None else template.at(values)
-            if reduced is not None:
+            reduced = None
+            if template is not None and not any(cost.has(*_NO_NUMBERS)
+                                                for cost in game.valued_costs):
+                reduced = template.at(values)
+            task.classifier = task.problem.classifier = facts = _Facts(game, self.of)
+            if template is not None and reduced is not None:
                 task.problem.reduced = reduced
-            task.classifier = task.problem.classifier = _Facts(game, self.of)
+                facts.orders[0].forms = _FixedForms(template.forms, values, game)
+                task.near = self._near(task.problem)
             found = task.run()
         except Exception as error:
             return (), CellStatus.FAILED, f"{type(error).__name__}: {error}"
@@ -172,6 +196,22 @@ class Cells:
             return points, CellStatus.COMPLETE, ""
         reasons = dict.fromkeys([u.reason.value for u in found.undecided] + list(found.notes))
         return points, CellStatus.OPEN, "; ".join(reasons)
+
+    def _near(self, problem: Problem) -> Array | None:
+        """Where Newton's method takes the points of the cell in the middle."""
+        if self.middle is None or self.box is None or len(problem.game.variables) > _FEW:
+            return None
+        starts = _points_of(replace(self, middle=None), self.middle)
+        if not len(starts):
+            return None
+        x, converged = newton(problem.field, starts, max_steps=12)
+        return x[converged]
+
+
+@lru_cache(maxsize=8)
+def _points_of(cells: Cells, values: tuple[sp.Expr, ...]) -> Array:
+    """The points of a cell, rows."""
+    return np.array([point.x for point in cells._found(values)[0]])
 
 
 class _CellTask(Task):
@@ -217,6 +257,33 @@ class _Facts(Classifier):
                 lambda: declared.truth(total_definite))), stable)
 
 
+class _FixedForms(Forms):
+    """The programs of `Forms` with parameters, at some values of these: ``game`` has them."""
+
+    def __init__(self, forms: Forms, values: Sequence[sp.Expr], game: Game) -> None:
+        self.game, self.n, self.n1, self.sizes = game, forms.n, forms.n1, forms.sizes
+        numbers = [_fraction(value) for value in values]
+        for name in ("first", "second", "lower", "third"):
+            setattr(self, name, _Fixed(forms, name, numbers))
+
+    @cached_property
+    def blocks(self) -> GameBlocks:     # type: ignore[override]
+        """Those of the game at the values."""
+        return GameBlocks(self.game)
+
+
+class _Fixed:
+    """A program of `Forms` whose last inputs have values."""
+
+    def __init__(self, forms: Forms, name: str, values: Sequence[Fraction]) -> None:
+        self.forms, self.name, self.values = forms, name, values
+
+    def evaluate(self, inputs: Sequence[Any], arithmetic: Any) -> list[Any]:
+        """The outputs in an arithmetic."""
+        program: Program = getattr(self.forms, self.name)
+        return program.evaluate([*inputs, *map(arithmetic.constant, self.values)], arithmetic)
+
+
 class _Template:
     """omega without factors that never vanish, polynomials in the variables and parameters.
 
@@ -224,11 +291,12 @@ class _Template:
     coefficient).
     """
 
-    def __init__(self, system: ReducedSystem, variables: tuple[sp.Symbol, ...],
-                 symbols: tuple[sp.Symbol, ...]) -> None:
+    def __init__(self, system: ReducedSystem, game: Game, symbols: tuple[sp.Symbol, ...]
+                 ) -> None:
         assert system.polynomials is not None
-        n = len(variables)
-        self.system, self.variables, self.symbols = system, variables, symbols
+        n = len(game.variables)
+        self.system, self.variables, self.symbols = system, game.variables, symbols
+        self.forms = Forms(game, symbols)
         self.terms = [[(m[:n], m[n:], _fraction(c)) for m, c in p.terms()]
                       for p in system.polynomials]
 
@@ -286,14 +354,19 @@ def _template(game: Game, symbols: tuple[sp.Symbol, ...], of: str) -> _Template 
     system = reduce_system(omega, (*game.variables, *symbols))
     if system.polynomials is None or any(c.free_symbols & variables for c in system.conditions):
         return None
-    return _Template(system, game.variables, symbols)
+    return _Template(system, game, symbols)
 
 
 # -- checkpoints -----------------------------------------------------------------------------
 
-def encoded(found: Found) -> list[Any]:
-    """What `Cells` finds as plain data; `decoded` reads it."""
+def encoded(found: Found) -> list[Any] | None:
+    """What `Cells` finds as plain data; `decoded` reads it.
+
+    None for an error, which may have been for want of memory: it is tried again.
+    """
     points, status, reason = found
+    if status is CellStatus.FAILED:
+        return None
     return [[[list(p.x), p.radius, p.certified, p.differential_nash.name,
               p.differential_stackelberg.name, p.stable.name] for p in points],
             status.name, reason]

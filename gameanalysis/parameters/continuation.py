@@ -24,10 +24,11 @@ from ..numerics.arclength import corrected
 from ..numerics.critical import float_box
 from ..compilation.parametric import ParametricGame
 from ..truth import Truth
-from ..workers import map_ordered
+from ..workers import Path as FilePath, Workers, checked_workers, map_ordered
 from ..verdicts.analyze import exact_box
 from .branches import Branch, Continuation, Event, critical_points_at
 from .following import Followed, Spec, Task, follow, passes
+from .records import Stages
 from .unfoldings import EventKind, Found
 
 __all__ = ["continuation"]
@@ -46,7 +47,8 @@ def continuation(game: Game, parameter: Any, values: Sequence[Number], *, start:
                  at: Number | None = None, box: Any = None, of: str = "simultaneous",
                  tau: Number = 1, eta: Number = 0, learning_rate: Number | None = None,
                  sections: int = 3, max_step: float = 0.02, max_points: int = 5_000,
-                 crossings: bool = True, workers: Any = 1,
+                 crossings: bool = True, workers: Workers = 1,
+                 checkpoint: FilePath | None = None,
                  progress: Callable[[int], object] | None = None) -> Continuation:
     """Follow the critical points of a game while a parameter moves, with all events.
 
@@ -75,10 +77,13 @@ def continuation(game: Game, parameter: Any, values: Sequence[Number], *, start:
     max_points : the budget of each branch.
     crossings : whether branches that cross at branch points are followed too.
     workers : a number of processes, or any map-like callable.
+    checkpoint : a path: branches are kept there as they are finished, and the same call goes
+        on from them after Ctrl-C or a crash, to the same result.  The sections are analysed
+        again.
     progress : called with the number of paths that are newly finished.
 
     Raises `GameError` for a parameter that is none, `BoxError` for a range or a box that does
-    not fit, `ShapeError` for starts of another shape.
+    not fit, `ShapeError` for starts of another shape, and the errors of `map_ordered`.
 
     >>> x, y, a = sp.symbols("x y a", real=True)
     >>> from gameanalysis.declaration.game import zero_sum
@@ -90,21 +95,35 @@ def continuation(game: Game, parameter: Any, values: Sequence[Number], *, start:
     if not isinstance(sections, int) or sections < 2:
         raise ValueError(f"sections is an int, 2 or more (both ends of the range), not "
                          f"{sections!r}")
-    run.workers, run.progress = workers, progress
-    if start is None:
-        run.from_sections(sections)
-    else:
-        run.from_points(start, at)
-    if crossings:
-        run.cross()
+    run.workers, run.progress = checked_workers(workers), progress
+    if checkpoint is not None:
+        run.stages = Stages(checkpoint, follow, (
+            game, run.name, run.ends, str(start), at, run.exact_box, of, run.tau, run.eta,
+            run.rate, sections, max_step, max_points, crossings))
+    try:
+        if start is None:
+            run.from_sections(sections)
+        else:
+            run.from_points(start, at)
+        if crossings:
+            run.cross()
+    except KeyboardInterrupt as stop:
+        if run.stages is not None and not hasattr(stop, "__notes__"):
+            stop.add_note(f"the branches that are finished are kept in {checkpoint}: the same "
+                          f"call goes on from them")
+        raise
+    finally:
+        if run.stages is not None:
+            run.stages.close()
     return run.result()
 
 
 class _Run:
     """One call of `continuation`."""
 
-    workers: Any
+    workers: Workers
     progress: Callable[[int], object] | None
+    stages: Stages | None = None
 
     def __init__(self, game: Game, parameter: Any, values: Sequence[Number], box: Any, of: str,
                  tau: Number, eta: Number, learning_rate: Number | None, max_step: float,
@@ -245,8 +264,9 @@ class _Run:
     def _follow(self, tasks: Sequence[Task]) -> None:
         if not tasks:
             return
-        options: dict[str, Any] = {} if self.progress is None else {"progress": self.progress}
-        for followed in map_ordered(follow, tasks, self.workers, **options):
+        kept = None if self.stages is None else self.stages.checkpoint(tasks)
+        for followed in map_ordered(follow, tasks, self.workers, checkpoint=kept,
+                                    progress=self.progress):
             ends = (followed.path.z[0], followed.path.z[-1])
             middle = followed.path.z[len(followed.path.z) // 2]
             if not all(self._known(z) for z in (*ends, middle)):

@@ -4,7 +4,8 @@ Along a curve z = (x, lambda) of zeros of G with unit tangent t, and with mu_i t
 of D_x g, each event is a change of sign of a test function:
 
     fold                t_lambda                     branch point     det [D G; t]
-    border of a class   det D_ii f_i, det M          Hopf             prod_(i<j) (mu_i + mu_j)
+    border of a class   det D_ii f_i, det M,
+                        det D (det M D f1, F)        Hopf             prod_(i<j) (mu_i + mu_j)
     node to focus       prod_(i<j) (mu_i - mu_j)^2
 
 and, of the update x - gamma g(x), with m_i = 1 - gamma mu_i,
@@ -14,7 +15,8 @@ and, of the update x - gamma g(x), with m_i = 1 - gamma mu_i,
 (The product of the sums is the determinant of the bialternate product 2 D_x g (.) I; where it
 vanishes because two real eigenvalues are opposite, a neutral saddle, nothing changes.)  A
 change of sign between two points of a path is bracketed and then refined (`unfoldings`); two
-changes between neighbouring points cancel and are not seen.
+changes between neighbouring points cancel, and are seen only where a parabola through three
+points shows them.
 
 Reference: Y. Kuznetsov, Elements of Applied Bifurcation Theory, chapter 10.
 """
@@ -39,8 +41,12 @@ __all__ = ["Watch", "inserted"]
 Array = NDArray[np.float64]
 Key = tuple[EventKind, "int | None"]
 
+#: Slopes of the leader below this, relative to those of its slopes, are zero.
+_CRITICAL = 1e-9
 #: Normalised test functions below this are rounding noise.
 _NOISE = 1e-11
+#: A dip is followed by so many parabolas, while they reach below this part of it.
+_PARABOLAS, _SHALLOW = 4, 0.5
 #: Two events as close as this, in units, are one.
 _SAME = 1e-7
 #: An event that is not proved belongs to a branch point as close as this, in units.
@@ -59,6 +65,7 @@ class Watch:
         self.n = system.n
         self.unfoldings = Unfoldings(system, unit, gamma)
         self._sizes: dict[Any, Array] = {}
+        self._leads = False
 
     # -- test functions --------------------------------------------------
 
@@ -96,6 +103,10 @@ class Watch:
             for kind, player, part in self._own:
                 matrix = response if kind is EventKind.RESPONSE else jacobian[:, part, part]
                 out[kind, player] = self._determinant((kind, player), matrix, jacobian)
+            if self._leads:
+                program = self.system.leader_jacobian_program
+                whole = program.batch(z).reshape(-1, self.n, self.n)
+                out[EventKind.LEADER, None] = self._determinant(EventKind.LEADER, whole, whole)
             mu = self.unfoldings.eigenvalues(z)
             i, j = np.triu_indices(self.n, 1)
             a, b = mu[:, i], mu[:, j]
@@ -123,9 +134,65 @@ class Watch:
         out[usable] = np.linalg.det(scaled[usable])
         return out
 
+    def refined(self, path: Path) -> Path:
+        """The path with a point more wherever a test function dips through zero and back."""
+        self._prepare(path)
+        length = np.append(0, np.cumsum(np.linalg.norm(np.diff(path.z, axis=0) / self.unit,
+                                                       axis=1)))
+        found: dict[float, tuple[Array, Array]] = {}
+        for key, f in self.tests(path.z, path.tangents).items():
+            size = np.where(np.isfinite(f), np.abs(f), 0)
+            inner = size[1:-1]
+            dips = ((f[:-2] * f[1:-1] > 0) & (f[1:-1] * f[2:] > 0) & (inner > _NOISE)
+                    & (inner <= size[:-2]) & (inner <= size[2:]))
+            for k in (np.flatnonzero(dips) + 1).tolist():
+                through = self._through(path, length, key, f, k)
+                if through is not None:
+                    found[through[0]] = through[1:]
+        if not found:
+            return path
+        at = sorted(found)
+        places = np.searchsorted(length, at)
+        return Path(np.insert(path.z, places, [found[s][0] for s in at], axis=0),
+                    np.insert(path.tangents, places, [found[s][1] for s in at], axis=0), path.end)
+
+    def _through(self, path: Path, length: Array, key: Key, f: Array, k: int
+                 ) -> tuple[float, Array, Array] | None:
+        """(length, point, tangent) of a point near k where the sign is another, or None."""
+        known = {float(length[i]): float(f[i]) for i in (k - 1, k, k + 1)}
+        for _ in range(_PARABOLAS):
+            least = min(known, key=lambda s: abs(known[s]))
+            order = sorted(known)
+            i = order.index(least)
+            if not 0 < i < len(order) - 1:
+                return None
+            a, b, c = np.polyfit(np.array(order[i - 1:i + 2]) - least,
+                                 [known[s] for s in order[i - 1:i + 2]], 2)
+            if a == 0 or (c - b * b / (4 * a)) * c > _SHALLOW * c * c:
+                return None
+            s = least - b / (2 * a)
+            if not order[i - 1] < s < order[i + 1] or s in known:
+                return None
+            j = int(np.searchsorted(length, s)) - 1
+            chord = path.z[j + 1] - path.z[j]
+            normal = chord / self.unit / np.linalg.norm(chord / self.unit)
+            z = corrected(self.system.system, path.z[j] + chord * (s - length[j]) / (
+                length[j + 1] - length[j]), self.unit, normal)
+            if z is None:
+                return None
+            t = tangent(self.system.system, z, self.unit, path.tangents[j])
+            known[s] = float(self.tests(z[None], t[None])[key][0])
+            if known[s] * f[k] < 0:
+                return (s, z, t) if abs(known[s]) > _NOISE else None
+        return None
+
+    def _prepare(self, path: Path) -> None:
+        self._sizes.clear()
+        self._leads = self._is_leading(path.z)
+
     def events(self, path: Path) -> Iterator[tuple[int, Found]]:
         """(segment, event) for each event on a path, in order."""
-        self._sizes.clear()
+        self._prepare(path)
         tests = self.tests(path.z, path.tangents)
         found = []
         for (kind, player), values in tests.items():
@@ -153,12 +220,28 @@ class Watch:
             return k, float(((event.z - path.z[k]) / self.unit) @ (chord / self.unit))
         yield from sorted(kept, key=position)
 
+    def _is_leading(self, z: Array) -> bool:
+        """Whether a branch of omega = 0 seems to be critical for the leader all along.
+
+        By analyticity it is everywhere or at single points, where no class changes.
+        """
+        program = self.system.leader_program
+        if program is None:
+            return False
+        with np.errstate(all="ignore"):
+            slopes = np.abs(program.batch(z)).max(axis=1)
+            size = np.abs(self.system.leader_jacobian_program.batch(z)).max(axis=1)
+        known = np.isfinite(slopes) & np.isfinite(size)
+        return bool(known.any() and (slopes[known] <= _CRITICAL * (
+            1 + np.abs(z[known]).max(axis=1)) * size[known]).all())
+
     def _same(self, event: Found, other: Found) -> bool:
-        if event.certified and other.certified:
-            near = _SAME
-        else:
+        pair = (event, other)
+        near = _SAME if event.certified and other.certified else 1e3 * _SAME
+        if any(e.kind is EventKind.BRANCH for e in pair) and any(
+                not e.certified for e in pair if e.kind is not EventKind.BRANCH):
             # Where branches cross the systems of other events are singular.
-            near = _ABOUT if EventKind.BRANCH in (event.kind, other.kind) else 1e3 * _SAME
+            near = _ABOUT
         return bool((np.abs(event.z - other.z) <= near * self.unit).all())
 
     # -- where the sign changes ------------------------------------------

@@ -94,6 +94,7 @@ def follow(task: Task) -> Followed:
     unit = np.array(spec.unit)
     watch = Watch(system, unit, spec.gamma)
     path, begin = _traced(system, task)
+    path = watch.refined(path)
     events = tuple(watch.events(path))
     path, tubes = prove(system.system, inserted(system.system, path, events, unit), unit)
     nodes = _nodes(path, events)
@@ -210,14 +211,16 @@ def _described(system: ParametricGame, problem: Problem, location: Location, val
             if singular is not Truth.NO:
                 return "undefined" if singular is Truth.YES else "undecided", stable, None
         point = problem.classifier.classify(location)
+        other = "stackelberg" if system.of == "simultaneous" else "simultaneous"
+        # Events of the other field's stability are not looked for: labels do not tell it.
         own = (system.symbol is None and system.parameter in ("tau", "eta")
-               or system.tau != 1 or system.eta != 0)
+               or system.tau != 1 or system.eta != 0 or point.stable[other] is Truth.YES)
         if not own or point.label in _EQUILIBRIA or point.label == "undecided":
             return point.label, stable, point
     if stable is Truth.YES:
-        return "stable, not DNE, not DSE", stable, point
+        return "stable" if point is None else "stable, not DNE, not DSE", stable, point
     if counts is None:
-        return "not DNE, not DSE", stable, point
+        return "undecided" if point is None else "not DNE, not DSE", stable, point
     right, left, axis = counts
     return ("non-hyperbolic" if axis else "saddle" if right and left else "unstable",
             stable, point)

@@ -37,6 +37,9 @@ _FACTS = {"points": lambda p: True,
           "DSE": lambda p: p.differential_stackelberg is Truth.YES,
           "stable": lambda p: p.stable is Truth.YES}
 
+#: With so many cells the points of the one in the middle are tried first in the others.
+_MANY = 8
+
 #: At most this many reasons of cells that are not proved are printed.
 _SHOWN = 5
 
@@ -176,7 +179,8 @@ def sweep(game: Game, parameters: Mapping[Any, Any], box: Any, of: str = "simult
     Guarantee: each cell is what `analyze` proves for ``game.substitute(values)``: facts that
     are YES or NO are proved, and a complete cell holds all critical points in the box.
     An error in one cell is told in its status and ends nothing.  The result is the same for
-    all ``workers``.
+    all ``workers``.  The points of the cell in the middle of the grid are tried first in the
+    others, which saves work and proves nothing.
 
     Parameters
     ----------
@@ -207,10 +211,11 @@ def sweep(game: Game, parameters: Mapping[Any, Any], box: Any, of: str = "simult
     if isinstance(rng, bool) or not isinstance(rng, (int, np.integer)):
         raise TypeError(f"rng is a seed, a whole number, not {rng!r}")
     symbols, values = _values(game, parameters)
-    ends = None if box is None else exact_box(game, box)
-    work = Cells(game, symbols, ends, of, max_boxes, n_starts, int(rng))
-    kept = None if checkpoint is None else Checkpoint(checkpoint, encoded, decoded)
+    ends = None if box is None else tuple(exact_box(game, box))
     grid = list(product(*values))
+    middle = tuple(each[len(each) // 2] for each in values) if len(grid) >= _MANY else None
+    work = Cells(game, symbols, ends, of, max_boxes, n_starts, int(rng), middle)
+    kept = None if checkpoint is None else Checkpoint(checkpoint, encoded, decoded)
     found = map_ordered(work, grid, workers, checkpoint=kept, progress=progress)
     cells = tuple(Cell(each, *facts) for each, facts in zip(grid, found))
     return Sweep(game, of, None if ends is None else tuple(ends),

@@ -2,7 +2,7 @@ r"""Systems whose isolated zeros are the events on a branch of critical points.
 
 An event on a curve G(x, lambda) = 0 is refined, and proved, as a zero of a square system with
 more unknowns (Seydel; Griewank and Reddien; Moore and Spence); e_k is a unit vector, g the
-field, K one of D_ii f_i and M, and gamma a learning rate:
+field, K one of D_ii f_i, M and D (det M D f1, F), and gamma a learning rate:
 
     fold                D_x G v = 0,  v_k = 1
     border              K v = 0,  v_k = 1
@@ -14,7 +14,8 @@ field, K one of D_ii f_i and M, and gamma a learning rate:
 
 each with G = 0.  Where Krawczyk's test succeeds the system is regular, so the event is there,
 is simple and is crossed.  A branch point has mu = 0 exactly, which no interval can prove: it
-is certified where all its unknowns are rational, or multiples of pi.
+is certified where all its unknowns are rational, or multiples of pi; so is a border of the
+Stackelberg class on a branch of omega = 0, where D f1 = 0 must hold exactly.
 
 References: R. Seydel, Numerische Mathematik 33 (1979); A. Griewank and G. Reddien, IMA J.
 Numer. Anal. 3 (1983); G. Moore, SIAM J. Numer. Anal. 17 (1980).
@@ -37,7 +38,7 @@ from ..numerics.certify import certify
 from ..numerics.critical import newton
 from ..compilation.compiled import CompiledField
 from ..compilation.parametric import ParametricGame
-from ..verdicts.location import CertifiedLocation
+from ..verdicts.location import CertifiedLocation, numbers_at
 
 __all__ = ["EventKind", "Found", "Unfoldings"]
 
@@ -60,6 +61,7 @@ class EventKind(Enum):
     RESPONSE = "the followers' joint Jacobian is singular: their response is not defined"
     FOLLOWER = "a follower's own Hessian is singular: a border of both classes"
     NASH = "the leader's own Hessian is singular: a border of the Nash class"
+    LEADER = "the leader's total Hessian is singular: a border of the Stackelberg class"
     HOPF = "Hopf point: a pair of eigenvalues crosses the imaginary axis"
     NEIMARK_SACKER = "Neimark-Sacker point of the update: a pair crosses the unit circle"
     FLIP = "period doubling of the update: an eigenvalue crosses -1"
@@ -158,8 +160,20 @@ class Unfoldings:
         exact = location.exact
         if kind is EventKind.BRANCH and (exact is None or exact[-1] != 0):
             return None
+        if kind is EventKind.LEADER and not (exact and self._is_leading(exact[:n])):
+            return None
         return (zero.x[:n].copy(), zero.radius, None if exact is None else exact[:n],
                 (zero.low[:n], zero.high[:n]))
+
+    def _is_leading(self, z: tuple[sp.Expr, ...]) -> bool:
+        """Whether the leader's total derivative is proved to be zero at an exact point."""
+        numbers, program = numbers_at(z), self.system.leader_program
+        if numbers is None or program is None:
+            return False
+        try:
+            return not any(map(numbers.sign, program.evaluate(numbers.inputs, numbers)))
+        except ArithmeticError:
+            return False
 
     def _unfold(self, kind: EventKind, player: int | None, z: Array
                 ) -> tuple[CompiledField, Array] | None:
@@ -175,6 +189,8 @@ class Unfoldings:
             rows = s.system_jacobian
         elif kind is EventKind.RESPONSE:
             rows = s.response
+        elif kind is EventKind.LEADER:
+            rows = s.leader_jacobian
         elif kind is EventKind.FLIP:
             assert self.gamma is not None
             gamma, two = graph.constant(self.gamma), graph.constant(2)

@@ -9,6 +9,7 @@ portrait, and equilibria are drawn thicker.  Events have a marker for each kind.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any
 
@@ -35,6 +36,7 @@ EVENTS: Mapping[EventKind, tuple[str, str, str, float]] = MappingProxyType({
     EventKind.HOPF: ("Hopf", "s", "white", 5.5),
     EventKind.NASH: ("border of DNE", "^", "white", 6.0),
     EventKind.FOLLOWER: ("border of DNE and DSE", "D", "white", 5.0),
+    EventKind.LEADER: ("border of DSE", "<", "white", 6.0),
     EventKind.RESPONSE: ("no response", "P", "white", 7.0),
     EventKind.NEIMARK_SACKER: ("Neimark-Sacker", "p", "white", 7.0),
     EventKind.FLIP: ("period doubling", "v", "white", 6.0),
@@ -54,12 +56,14 @@ def bifurcation_diagram(continuation: Continuation, coordinate: Any = 0, *,
     ----------
     continuation : what `continuation` found.
     coordinate : a variable, its name or its number, or a function of one point x of shape
-        (n,) that returns a number.
+        (n,) that returns a number.  Branches that share a coordinate hide one another, as where
+        only tau moves: another one, or a sum, tells them apart.
     nodes : whether to mark where a node becomes a focus, which changes no class.
     ax, width, with_legend : as for `phase_portrait`.
 
-    Returns a Picture with the artists "branches", a Line2D for each segment, and "events", a
-    Line2D for each kind.  Raises `ValueError` for a coordinate that is none.
+    Returns a Picture with the artists "branches", a Line2D for each run of segments of one
+    class and stability, and "events", a Line2D for each kind.  Raises `ValueError` for a
+    coordinate that is none.
     """
     if not isinstance(continuation, Continuation):
         raise TypeError(f"bifurcation_diagram draws a Continuation, not {continuation!r}")
@@ -117,11 +121,12 @@ def _turned(values: Array, circle: tuple[float, float] | None) -> Array:
 
 def _lines(ax: Axes, branch: Branch, of: Callable[[Array], Array],
            circle: tuple[float, float] | None) -> Artists:
-    """A line for each segment of a branch."""
+    """A line for each run of segments that look alike, so that dashes do not begin anew."""
     height = _turned(of(branch.x), circle)
     out = []
-    for s in branch.segments:
-        part = slice(s.first, s.last + 1)
+    for _, run in groupby(branch.segments, lambda s: (s.label, s.stable)):
+        segments = list(run)
+        s, part = segments[0], slice(segments[0].first, segments[-1].last + 1)
         color, thick = _class_style(_class_of(s.label))
         out += ax.plot(branch.values[part], height[part], color=color,
                        linewidth=2.4 if thick else 1.3, linestyle=_DASHES[s.stable][1],

@@ -43,15 +43,21 @@ Rows = list[list[int]]
 class GameBlocks:
     """Nodes of a game's costs, gradients and Hessians.
 
-    The graph has a variable for each action and one more for each component of v.
+    The graph has a variable for each action, one more for each component of v, and one for
+    each of the parameters ``moving``, whose values are left open.
     """
 
-    def __init__(self, game: Game) -> None:
+    def __init__(self, game: Game, moving: Sequence[sp.Symbol] = ()) -> None:
         self.game, self.n, self.n1 = game, len(game.variables), game.sizes[0]
-        self.graph = graph = Graph(2 * self.n - self.n1)
-        self.x, self.v = graph.variables[:self.n], graph.variables[self.n:]
-        reader = Reader(graph, dict(zip(game.variables, self.x)))
-        self.costs = [reader.read(cost) for cost in game.valued_costs]
+        last = 2 * self.n - self.n1
+        self.graph = graph = Graph(last + len(moving))
+        self.x, self.v = graph.variables[:self.n], graph.variables[self.n:last]
+        self.moving = graph.variables[last:]
+        reader = Reader(graph, dict(zip((*game.variables, *moving), (*self.x, *self.moving))))
+        fixed = {s: value for s, value in game.parameters.items() if s not in moving}
+        costs = ([cost.xreplace(fixed) for cost in game.costs] if moving
+                 else game.valued_costs)
+        self.costs = [reader.read(cost) for cost in costs]
         self.f1 = graph.gradient(self.costs[0], self.x)
         starts = [sum(game.sizes[:k]) for k in range(game.n_players + 1)]
         self._own = [range(a, b) for a, b in zip(starts, starts[1:])]

@@ -124,6 +124,8 @@ def points(x: Any, n: int) -> Array:
     """``x`` as a float array of points (..., n); raises `ShapeError` otherwise."""
     if type(x) is not np.ndarray or x.dtype != _FLOAT:
         try:
+            if np.iscomplexobj(x):          # NumPy would drop the imaginary part
+                raise TypeError
             x = np.asarray(x, dtype=float)
         except (TypeError, ValueError):
             raise ShapeError(f"points must be an array of real numbers of shape "

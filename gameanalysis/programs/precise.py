@@ -93,6 +93,7 @@ _READABLE = 2**16
 _HALF = (libmp.fhalf, libmp.fhalf)
 _UNIT = (libmp.fnone, libmp.fone)
 _LINE = (libmp.fninf, libmp.finf)
+_NAN = libmp.fnan
 _Mpf = Any
 _Mpi = tuple[_Mpf, _Mpf]
 
@@ -105,6 +106,14 @@ def _context(dps: int) -> MPIntervalContext:
     context = MPIntervalContext()
     context.dps = dps
     return context
+
+
+@lru_cache(maxsize=4096)
+def _constant(context: MPIntervalContext, value: Fraction | int) -> Any:
+    """The narrowest enclosure: programs ask for the same constants at every point."""
+    q = Fraction(value)
+    return context.make_mpf(tuple(libmp.from_rational(
+        q.numerator, q.denominator, context.prec, way) for way in (_DOWN, _UP)))
 
 
 class PreciseIntervals(WithoutEnclosure):
@@ -135,8 +144,9 @@ class PreciseIntervals(WithoutEnclosure):
 
     def _value(self, lo: _Mpf, hi: _Mpf) -> Any:
         """The interval [lo, hi], a NaN standing for "no bound known"."""
-        return self.context.make_mpf((libmp.fninf if lo == libmp.fnan else lo,
-                                      libmp.finf if hi == libmp.fnan else hi))
+        if lo == _NAN or hi == _NAN:
+            lo, hi = (_LINE[k] if end == _NAN else end for k, end in enumerate((lo, hi)))
+        return self.context.make_mpf((lo, hi))
 
     def _require(self, inside: bool, outside: bool) -> None:
         self.defined = self.defined and inside
@@ -181,9 +191,14 @@ class PreciseIntervals(WithoutEnclosure):
         lo, hi = a._mpi_
         return -_bound(libmp.mpf_neg(lo)), _bound(hi)
 
+    def is_inside(self, a: Any, low: float, high: float) -> bool:
+        """Whether a lies in the open interval between two floats."""
+        lo, hi = a._mpi_
+        return bool(_lt(libmp.from_float(low), lo) and _lt(hi, libmp.from_float(high)))
+
     def constant(self, value: Fraction | int) -> Any:
         """The narrowest enclosure of an exact number."""
-        return self.interval(value, value)
+        return _constant(self.context, value)
 
     def pi(self) -> Any:
         """An enclosure of pi."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from numpy.typing import NDArray
 
 from ..declaration.costs import exact
 from ..declaration.game import Game
@@ -30,6 +31,7 @@ from ..programs.intervals import NoEnclosure
 from ..programs.precise import PreciseIntervals
 from ..programs.program import Program
 from ..programs.reading import Reader
+from ..tables import short
 from .analysis import Analysis
 from .classify import CriticalPoint
 from .location import (AlgebraicLocation, CertifiedLocation, FloatLocation, Location,
@@ -182,6 +184,8 @@ class Task:
         self.problem = Problem(game, of)
         self.classifier = self.problem.classifier
         self.notes: list[str] = []
+        #: Points near critical points, rows, if some are known; they save work only.
+        self.near: NDArray[np.float64] | None = None
 
     def run(self) -> Analysis:
         """Search, certify, classify."""
@@ -208,7 +212,8 @@ class Task:
                 if not candidates.isolated:
                     # A surface of zeros would fill any budget with its boxes.
                     return self._heuristic(Reason.NOT_SEARCHED, candidates)
-            certificate = certify(self.problem.field, candidates, self.box,
+            tried = self.near if candidates is None else candidates
+            certificate = certify(self.problem.field, tried, self.box,
                                   max_boxes=self.max_boxes)
         except NoEnclosure as error:
             self.notes.append(str(error))
@@ -318,8 +323,9 @@ class Task:
         reach = 0.01 * (1 + np.abs(start).max())
         x, converged = newton(self.problem.field, start[None])
         if not converged[0] or (np.abs(x[0] - start) > reach).any():
-            raise GameError(f"there is no critical point near {start.tolist()}: the field there "
-                            f"is {self.problem.field.value(start).tolist()}")
+            raise GameError(f"there is no critical point near {short(start.tolist(), 160)}: the "
+                            f"field there is "
+                            f"{short(self.problem.field.value(start).tolist(), 160)}")
         box = [(a - reach, a + reach) for a in x[0].tolist()]
         if program is not None:
             try:
@@ -334,8 +340,8 @@ class Task:
         """The location, if the costs and the field are defined there; without proof if open."""
         obstacle = self._obstacle(location)
         if obstacle is False:
-            raise GameError(f"there is no critical point at {location.x.tolist()}: a cost, or "
-                            f"the field, is not defined there")
+            raise GameError(f"there is no critical point at {short(location.x.tolist(), 160)}: a "
+                            f"cost, or the field, is not defined there")
         return location if obstacle is None else FloatLocation(location.x)
 
     def _heuristic(self, reason: Reason, candidates: Candidates | None = None) -> Analysis:

@@ -261,13 +261,15 @@ class Classifier:
                 both(critical, partial(_is_leading, each)) if manifold is None else Truth.NO
                 for critical, each in zip(leading, evidence)),
             stable={
-                "simultaneous": both(nash, lambda: declared.truth(
-                    lambda m: is_stable(m.jacobian, m.sign))) if manifold is None else Truth.NO,
-                "stackelberg": both(leading[0], lambda: declared.truth(
-                    lambda m: is_stable(m.stackelberg_jacobian(), m.sign)))
+                "simultaneous": both(nash, lambda: _stable(counts["J"], lambda: declared.truth(
+                    lambda m: is_stable(m.jacobian, m.sign)))) if manifold is None else Truth.NO,
+                "stackelberg": both(leading[0], lambda: _stable(
+                    counts["J_S"], lambda: declared.truth(
+                        lambda m: is_stable(m.stackelberg_jacobian(), m.sign))))
                 if manifold is None else Truth.NO},
-            hyperbolic=Truth.NO if manifold else declared.truth(
-                lambda m: is_hyperbolic(jacobian(m), m.sign)),
+            hyperbolic=Truth.NO if manifold else _hyperbolic(
+                counts["J" if self.of == "simultaneous" else "J_S"], lambda: declared.truth(
+                    lambda m: is_hyperbolic(jacobian(m), m.sign))),
             degenerate=singular | singular_response,
             inertia=counts, eigenvalues=self._eigenvalues(floats), of=self.of,
             notes=_notes(location, singular, singular_response, counts, declared)
@@ -332,7 +334,8 @@ class Classifier:
         """Whether the leader's total derivative and the followers' gradients are zero."""
         if not evidence.location.certified:
             return Truth.UNDECIDED
-        regular = evidence.truth(lambda m: ~is_singular(m.response, m.sign))
+        regular = evidence.truth(
+            lambda m: Truth.of(None if (s := m.sign(m.d)) is None else s != 0))
         if evidence.response_free or (self.of == "stackelberg" and leader == 0):
             return regular
         if self.of == "simultaneous":
@@ -386,6 +389,16 @@ class Classifier:
 def _is_leading(evidence: Evidence) -> Truth:
     """The second-order conditions of a differential Stackelberg equilibrium."""
     return evidence.truth(follower_definite) & evidence.truth(total_definite)
+
+
+def _stable(counts: tuple[int, int, int] | None, otherwise: Callable[[], Truth]) -> Truth:
+    """Whether all eigenvalues have positive real part, from their inertia if it is known."""
+    return otherwise() if counts is None else Truth.of(not counts[1] and not counts[2])
+
+
+def _hyperbolic(counts: tuple[int, int, int] | None, otherwise: Callable[[], Truth]) -> Truth:
+    """Whether no eigenvalue is on the imaginary axis, from their inertia if it is known."""
+    return otherwise() if counts is None else Truth.of(not counts[2])
 
 
 def _own_inertia(player: int, m: Matrices) -> tuple[int, int, int] | None:

@@ -14,6 +14,8 @@ multiplied by a power of d, whose sign is decided on its own.
 At a critical point of a zero-sum game D_y f1 = -F = 0, so v = 0 and no third
 derivative is needed.
 
+In intervals M is inverted where it is large, and (d, adj M) is (1, M^-1) in all of these.
+
 The derivatives themselves come from a source: programs evaluated in some arithmetic, or
 the 3-jets of the costs where these are rational.
 """
@@ -27,11 +29,13 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
+import sympy as sp
 from numpy.typing import NDArray
 
 from ..declaration.game import Game
 from ..exact.jets import Jet
-from ..exact.minors import adjugate, determinant, dot, integer_dot, scaled_schur_complement
+from ..exact.minors import (adjugate, determinant, dot, integer_dot, interval_inverse,
+                            interval_sign, minus, scaled_schur_complement)
 from ..programs.blocks import GameBlocks
 from ..programs.program import Program
 
@@ -40,36 +44,50 @@ __all__ = ["Forms", "FormsAt", "JetAt", "Matrices"]
 Array = NDArray[np.float64]
 Rows = list[list[Any]]
 
+#: Above this size an interval matrix M is inverted: its adjugate takes O(n^4) operations.
+_LARGE = 6
+
 
 class Forms:
-    """Programs of a game's first, second and third derivatives, one order of play."""
+    """Programs of a game's first, second and third derivatives, one order of play.
 
-    def __init__(self, game: Game) -> None:
+    With parameters ``moving`` the programs have these as further inputs, the last ones.
+    """
+
+    def __init__(self, game: Game, moving: Sequence[sp.Symbol] = ()) -> None:
         self.game = game
-        self.blocks = GameBlocks(game)
+        self.blocks = GameBlocks(game, moving)
         self.n, self.n1 = self.blocks.n, self.blocks.n1
         self.sizes = game.sizes
 
     @cached_property
+    def is_zero_sum(self) -> bool:
+        """Whether there are two players, whose costs are f and -f."""
+        return self.game.is_zero_sum
+
+    def _program(self, nodes: Sequence[int], n_inputs: int) -> Program:
+        blocks = self.blocks
+        return Program(blocks.graph, nodes, [*range(n_inputs), *blocks.moving])
+
+    @cached_property
     def first(self) -> Program:
         """D f1 in all variables, then F."""
-        b = self.blocks
-        return Program(b.graph, [*b.f1, *b.followers], self.n)
+        return self._program([*self.blocks.f1, *self.blocks.followers], self.n)
 
     @cached_property
     def second(self) -> Program:
         """J, row by row."""
-        return Program(self.blocks.graph, _flat(self.blocks.jacobian), self.n)
+        return self._program(_flat(self.blocks.jacobian), self.n)
 
     @cached_property
     def lower(self) -> Program:
         """The rows D D_y f1 of the Hessian of f1."""
-        return Program(self.blocks.graph, _flat(self.blocks.f1_hessian[self.n1:]), self.n)
+        return self._program(_flat(self.blocks.f1_hessian[self.n1:]), self.n)
 
     @cached_property
     def third(self) -> Program:
         """The Hessian of h in x, a program in (x, v)."""
-        return Program(self.blocks.graph, _flat(self.blocks.h_hessian))
+        return self._program(_flat(self.blocks.h_hessian), 2 * self.n - self.n1)
 
 
 class Source(Protocol):
@@ -117,10 +135,16 @@ class FormsAt:
 
     def second(self) -> Rows:
         """J."""
+        return self._second
+
+    @cached_property
+    def _second(self) -> Rows:
         return _rows(self._evaluate(self.forms.second, self.inputs), self.forms.n)
 
     def lower(self) -> Rows:
         """The rows D D_y f1 of the Hessian of f1."""
+        if self.forms.is_zero_sum:
+            return [[-entry for entry in row] for row in self._second[self.forms.n1:]]
         return _rows(self._evaluate(self.forms.lower, self.inputs), self.forms.n)
 
     def third(self, v: Sequence[Any]) -> Rows:
@@ -207,13 +231,23 @@ class Matrices:
         return [row[:self.n1] for row in self.jacobian[self.n1:]]
 
     @cached_property
+    def _inverse(self) -> Rows | None:
+        """M^-1 in place of adj M, with d = 1: for intervals, where M is large.
+
+        Every formula holds for (d, adj M) times a number that is not zero.
+        """
+        if self.sign is not interval_sign or len(self.response) <= _LARGE:
+            return None
+        return interval_inverse(self.response)
+
+    @cached_property
     def d(self) -> Any:
-        """det M."""
-        return determinant(self.response)
+        """det M, or 1 where M is proved to be regular and its inverse is known."""
+        return determinant(self.response) if self._inverse is None else 1
 
     @cached_property
     def _adjugate(self) -> Rows:
-        return adjugate(self.response)
+        return adjugate(self.response) if self._inverse is None else self._inverse
 
     @cached_property
     def _v(self) -> list[Any]:
@@ -269,7 +303,12 @@ class Matrices:
 
     def schur_complement(self) -> tuple[Rows, Any]:
         """(d S1(J), d)."""
-        return scaled_schur_complement(self.jacobian, self.n1)
+        if self._inverse is None:
+            return scaled_schur_complement(self.jacobian, self.n1)
+        n1, slopes = self.n1, [[dot(row, column) for row in self._inverse]
+                               for column in zip(*self.cross)]
+        return [[minus(row[j], dot(row[n1:], slopes[j])) for j in range(n1)]
+                for row in self.jacobian[:n1]], 1
 
     def floats(self, scale: int) -> tuple[Array, Array, Array]:
         """J, J_S and S1(J) as floats, for exact entries that are ``scale`` times too large.
