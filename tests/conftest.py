@@ -14,6 +14,7 @@ The fixtures here are those that several files need.
 
 import os
 import secrets
+import signal
 
 import pytest
 import strict_json
@@ -22,6 +23,10 @@ from hypothesis import settings
 from gameanalysis import analyze, catalog, falsify
 from gameanalysis.__main__ import main
 from gameanalysis.theorems import Ruling
+
+# Started in the background, a shell has its processes ignore Ctrl-C, which is tested here.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("default", derandomize=True, deadline=None)
 settings.register_profile("explore", derandomize=False, deadline=None)
