@@ -10,7 +10,8 @@ expansions of polynomials, Gauss-Seidel steps with the inverse midpoint Jacobian
 with the same budget; a search that spends it is shown as open.  Then, for candidates in 10, 20
 and 50 variables: the seconds that one takes to be certified.
 
-``--csv`` writes the figures, ``--plot`` draws them.
+``--csv`` writes the figures, ``--plot`` draws them; ``search_cost.csv`` and ``.png`` beside this
+file are those of ``--budget 60000`` (Python 3.11, NumPy 2.4, SymPy 1.14; the seeds are below).
 """
 
 from __future__ import annotations
