@@ -28,8 +28,9 @@ from sympy.polys.matrices import DomainMatrix
 from .declaration import matrix_games, oligopolies, separating
 from .declaration.entries import (FIEZ_2019, FIEZ_2020, FIEZ_RATLIFF_2021, LINEAR, Entry,
                                   KnownPoint, at, entry)
-from .declaration.costs import Number, exact
+from .declaration.costs import Number
 from .declaration.game import Game, Player, zero_sum
+from .declaration.matrices import exact_matrix
 from .declaration.matrix_games import (iterated_prisoners_dilemma, matching_pennies,
                                        prisoners_dilemma, rock_paper_scissors, softmax_bimatrix)
 from .declaration.oligopolies import cournot, isoelastic, oligopoly, oligopoly_quantities
@@ -203,7 +204,7 @@ def covariance(m: int = 2, *, eta: Number = 0.5,
     """
     if isinstance(m, bool) or not isinstance(m, int) or m < 1:
         raise GameError(f"the dimension m must be a positive integer, not {m!r}")
-    matrix = _random_covariance(m, rng) if sigma is None else sp.Matrix(sigma).applyfunc(exact)
+    matrix = _random_covariance(m, rng) if sigma is None else exact_matrix(sigma, "sigma")
     if matrix.shape != (m, m) or matrix != matrix.T:
         raise GameError(f"sigma must be a symmetric {m} x {m} matrix")
     V, W, S = (sp.MatrixSymbol(name, m, m) for name in ("V", "W", "Sigma"))
@@ -360,7 +361,7 @@ def hamiltonian(M: Sequence[Sequence[Number]] | sp.MatrixBase = ((1, 2), (-1, 1)
     ----------
     M : a matrix of numbers; its shape gives the numbers of actions.
     """
-    matrix = sp.Matrix(M).applyfunc(exact)
+    matrix = exact_matrix(M, "M")
     rows, columns = matrix.shape
     x = sp.symbols(f"x1:{rows + 1}", real=True)
     y = sp.symbols(f"y1:{columns + 1}", real=True)

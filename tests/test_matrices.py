@@ -8,8 +8,10 @@ import sympy as sp
 from sympy.matrices.expressions.special import OneMatrix
 
 import gameanalysis as ga
+from gameanalysis import catalog
 from gameanalysis.declaration.matrices import entries, expanded
 from gameanalysis.errors import GameError, UnsupportedFunction
+from gameanalysis.matrix_programs.matrix_compiled import CompiledMatrixGame
 
 V, W = (sp.MatrixSymbol(name, 2, 3) for name in "VW")
 A, S = (sp.MatrixSymbol(name, 2, 2) for name in "AS")
@@ -162,3 +164,22 @@ def test_what_cannot_be_written_out_is_compiled_in_matrices():
         ga.compile_game(t)
     with pytest.raises(ga.ShapeError, match="array of real numbers"):
         ga.compile_game(game).gradient(x + 1j)
+
+
+@pytest.mark.parametrize("use", [
+    lambda text: catalog.covariance(1, sigma=[[text]]),
+    lambda text: catalog.hamiltonian([[1, text]]),
+    lambda text: catalog.hamiltonian([text]),
+    lambda text: catalog.oligopoly_quantities([(0, 1)], text, [1, 2]),
+    lambda text: catalog.oligopoly_quantities([(0, 1)], 9, [1, text]),
+    lambda text: ga.Game(ga.Player(sp.Trace(A*S), A), ga.Player(t, t),
+                         parameters={S: [[text, 0], [0, 1]]}),
+    lambda text: CompiledMatrixGame((sp.Trace(A*S), t), ((A,), (t,)), {S: [[text, 0], [0, 1]]}),
+    lambda text: CompiledMatrixGame((sp.Trace(A)*sp.Symbol("c", real=True), t), ((A,), (t,)),
+                                    {sp.Symbol("c", real=True): text}),
+])
+def test_text_for_a_number_is_refused_and_never_read(use, tmp_path):
+    path = tmp_path / "ran"
+    with pytest.raises(GameError):
+        use(f"open({str(path)!r}, 'w')")
+    assert not path.exists()

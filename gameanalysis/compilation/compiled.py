@@ -391,12 +391,12 @@ def _form(game: Game, form: str, solver: str) -> str:
     """ "entries" or "matrices", as asked for or as fits the game."""
     if form not in ("auto", "entries", "matrices"):
         raise ValueError(f"form must be auto, entries or matrices, not {form!r}")
-    if form == "matrices" and game.matrices is None:
+    if form == "matrices" and not game.is_in_matrices:
         raise GameError("form='matrices' needs a game that is declared in matrices "
                         "(sp.MatrixSymbol)")
     if form != "auto":
         return form
-    fits = game.matrices is not None and solver in MATRIX_SOLVERS and (
+    fits = game.is_in_matrices and solver in MATRIX_SOLVERS and (
         len(game.variables) > ENTRIES or solver not in SOLVERS or not _is_written(game))
     return "matrices" if fits else "entries"
 

@@ -268,9 +268,14 @@ class Game:
         return self._parameters
 
     @property
+    def is_in_matrices(self) -> bool:
+        """Whether some action or cost was declared in matrices."""
+        return any(player._in_matrices for player in self._players)
+
+    @property
     def matrices(self) -> MatrixDeclaration | None:
         """The game as it was declared in matrices; None for one declared without."""
-        if not any(player._in_matrices for player in self._players):
+        if not self.is_in_matrices:
             return None
         return MatrixDeclaration(
             tuple(player.declared_cost for player in self._players),
@@ -328,7 +333,7 @@ class Game:
         first, second = self._players
         if first._opponent is second or second._opponent is first:
             return True
-        if self.matrices is not None and sum_to_zero(first.declared_cost, second.declared_cost):
+        if self.is_in_matrices and sum_to_zero(first.declared_cost, second.declared_cost):
             return True
         return len(self.variables) <= _COMPARED and sum_to_zero(*self.valued_costs)
 

@@ -30,8 +30,8 @@ from ..errors import GameError, UnsupportedFunction
 from ..tables import short
 from .costs import check_node, exact, rationalise
 
-__all__ = ["MatrixDeclaration", "checked_matrix_cost", "entries", "expanded", "has_matrices",
-           "matrix_action", "matrix_entries"]
+__all__ = ["MatrixDeclaration", "checked_matrix_cost", "entries", "exact_matrix", "expanded",
+           "has_matrices", "matrix_action", "matrix_entries"]
 
 Declared = Union[sp.Symbol, sp.MatrixSymbol]
 
@@ -105,14 +105,7 @@ def matrix_entries(value: Any, symbol: sp.MatrixSymbol) -> dict[sp.Symbol, sp.Ex
     {b1: 1/2, b2: 1}
     """
     rows, columns = map(int, matrix_action(symbol, "the parameter").shape)
-    if isinstance(value, sp.MatrixBase):
-        given = value.tolist()
-    else:
-        given = value.tolist() if hasattr(value, "tolist") else value
-        if not isinstance(given, Sequence) or isinstance(given, str):
-            raise GameError(f"the parameter {symbol} is a {rows} x {columns} matrix, not "
-                            f"{short(value)}")
-        given = [list(row) if isinstance(row, Iterable) else [row] for row in given]
+    given = _given_rows(value, f"the parameter {symbol}, a {rows} x {columns} matrix,")
     if len(given) != rows or any(len(row) != columns for row in given):
         if rows == 1 and len(given) == columns and all(len(row) == 1 for row in given):
             given = [[row[0] for row in given]]             # a vector, written in one row
@@ -122,6 +115,30 @@ def matrix_entries(value: Any, symbol: sp.MatrixSymbol) -> dict[sp.Symbol, sp.Ex
     flat = [entry for row in given for entry in row]
     return {name: exact(entry, f"the entry {name} of the parameter {symbol}")
             for name, entry in zip(entries(symbol), flat)}
+
+
+def exact_matrix(value: Any, what: str) -> sp.ImmutableMatrix:
+    """The matrix of exact numbers that nested sequences, an array or a SymPy matrix hold.
+
+    Raises `GameError` for rows of different lengths and entries that are not real numbers.
+
+    >>> exact_matrix([[0.5, 1]], "M")
+    Matrix([[1/2, 1]])
+    """
+    rows = _given_rows(value, what)
+    if len({len(row) for row in rows}) > 1:
+        raise GameError(f"{what} has rows of different lengths: {short(rows)}")
+    return sp.ImmutableMatrix([[exact(entry, f"an entry of {what}") for entry in row]
+                               for row in rows])
+
+
+def _given_rows(value: Any, what: str) -> list[list[Any]]:
+    """The rows of what was given as a matrix; text in them is left as it is, never read."""
+    given = value.tolist() if hasattr(value, "tolist") else value
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise GameError(f"{what} cannot be {short(value)}: give its rows")
+    return [list(row) if isinstance(row, Iterable) and not isinstance(row, str) else [row]
+            for row in given]
 
 
 def checked_matrix_cost(cost: Any) -> tuple[sp.Expr, frozenset[Declared]]:

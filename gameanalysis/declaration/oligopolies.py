@@ -60,7 +60,8 @@ def oligopoly_quantities(levels: Sequence[Sequence[int]], A: Number | sp.Expr,
     >>> [sp.expand(q) for q in oligopoly_quantities([(0,), (1,), (2,)], A, [c]*3)]
     [A/2 - c/2, A/4 - c/4, A/8 - c/8]
     """
-    size, slope = sp.sympify(A), sp.sympify(s)
+    # Symbols stay; numbers are read as everywhere, and text is refused.
+    size, slope, *costs = (v if isinstance(v, sp.Expr) else exact(v) for v in (A, s, *costs))
     damping: sp.Expr = sp.S.One
     supplied: sp.Expr = sp.S.Zero
     weights: dict[int, sp.Expr] = {}

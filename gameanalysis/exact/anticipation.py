@@ -41,7 +41,7 @@ from sympy import ImmutableMatrix as Matrix
 
 from ..declaration.hierarchy import Hierarchy
 from ..errors import GameError
-from .derivatives import diff, is_invertible_somewhere, jacobian
+from .derivatives import diff, jacobian, solved_apart
 
 __all__ = ["cleared_gradient", "hierarchy_gradient_column", "hierarchy_hessians",
            "hierarchy_jacobian", "response_derivatives", "responses"]
@@ -239,23 +239,11 @@ def _shortened(expression: sp.Expr) -> sp.Expr:
 
 def _solved(hierarchy: Hierarchy, level: int, matrix: Matrix, right: Matrix) -> Matrix:
     """matrix^-1 right; ``level`` is the one above the system."""
-    if not is_invertible_somewhere(matrix):
-        raise GameError(
-            f"in the hierarchy {hierarchy.name} the system of level {level + 2} is singular "
-            f"everywhere (as in a bilinear game), so it has no response: add a small multiple "
-            f"of the square of an action to a cost of that level or below")
-    result = sp.zeros(*right.shape)
-    # Unknowns that do not meet are solved apart: small determinants, short formulas.
-    for indices in matrix.connected_components():
-        block, part = matrix.extract(indices, indices), right.extract(indices, range(right.cols))
-        if all(entry.is_Rational for entry in block):
-            solution = block.LUsolve(part)
-        else:
-            determinant, adjugate = _minors(block.applyfunc(_shortened))
-            solution = adjugate * part / determinant
-        for k, index in enumerate(indices):
-            result[index, :] = solution[k, :]
-    return Matrix(result)
+    return solved_apart(
+        matrix, right, lambda block: _minors(block.applyfunc(_shortened)),
+        f"in the hierarchy {hierarchy.name} the system of level {level + 2} is singular "
+        f"everywhere (as in a bilinear game), so it has no response: add a small multiple "
+        f"of the square of an action to a cost of that level or below")
 
 
 def _minors(matrix: Matrix) -> tuple[sp.Expr, Matrix]:

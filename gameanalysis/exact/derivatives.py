@@ -302,20 +302,31 @@ def diff(expression: sp.Expr, variable: sp.Symbol) -> sp.Expr:
 
 def _solve(matrix: Matrix, right: Matrix) -> Matrix:
     """matrix^-1 right.  Exact, for display: cost grows as for an adjugate."""
+    return solved_apart(
+        matrix, right, lambda block: (block.det(method="berkowitz"),
+                                      block.adjugate(method="berkowitz")),
+        "the follower's Hessian D22 f2 is singular everywhere (as in a bilinear "
+        "game): regularise with eta > 0, e.g. stackelberg_gradient(game, eta=1)")
+
+
+def solved_apart(matrix: Matrix, right: Matrix,
+                 minors: Callable[[Matrix], tuple[sp.Expr, Matrix]], singular: str) -> Matrix:
+    """matrix^-1 right; unknowns that do not meet are solved apart: short formulas.
+
+    ``minors`` gives det B and adj B of a block B that is not made of rationals: no pivots, as
+    an entry that is zero in disguise cannot divide.  Raises `GameError` with the message
+    ``singular`` for a matrix that is singular everywhere.
+    """
     if not is_invertible_somewhere(matrix):
-        raise GameError(
-            "the follower's Hessian D22 f2 is singular everywhere (as in a bilinear "
-            "game): regularise with eta > 0, e.g. stackelberg_gradient(game, eta=1)")
+        raise GameError(singular)
     result = sp.zeros(*right.shape)
-    # Unknowns that do not meet are solved apart: small determinants, short formulas.
     for indices in matrix.connected_components():
         block, part = matrix.extract(indices, indices), right.extract(indices, range(right.cols))
         if all(entry.is_Rational for entry in block):
             solution = block.LUsolve(part)
         else:
-            # No pivots: an entry that is zero in disguise cannot divide.
-            solution = (block.adjugate(method="berkowitz") * part
-                        / block.det(method="berkowitz"))
+            determinant, adjugate = minors(block)
+            solution = adjugate * part / determinant
         for k, index in enumerate(indices):
             result[index, :] = solution[k, :]
     return Matrix(result)

@@ -20,7 +20,8 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from ..declaration.matrices import entries
+from ..declaration.costs import exact
+from ..declaration.matrices import entries, exact_matrix
 from ..errors import GameError
 from .matrix_derivatives import directional, gradient
 from .matrix_graph import MatrixGraph
@@ -67,13 +68,10 @@ class MatrixBlocks:
     def _parameter(self, symbol: sp.Basic, value: Any) -> int:
         shape, graph = shape_of(symbol), self.graph
         if not shape:
-            return graph.number(sp.sympify(value))
-        matrix = sp.ImmutableMatrix(value)
+            return graph.number(exact(value, f"the parameter {symbol}"))
+        matrix = exact_matrix(value, f"the parameter {symbol}")
         if matrix.shape != shape:
             raise GameError(f"the parameter {symbol} has shape {shape}, its value {matrix.shape}")
-        if matrix.free_symbols:
-            raise GameError(f"the value of the parameter {symbol} contains symbols; it must be "
-                            f"made of numbers")
         return graph.array(matrix)
 
     @cached_property

@@ -164,7 +164,7 @@ class MatrixReader:
         graph = self.graph
         if isinstance(e, sp.MatrixBase):
             return self._explicit(e)
-        if not all(sp.sympify(size).is_Integer for size in e.shape):
+        if not all(isinstance(size, (int, sp.Integer)) for size in e.shape):
             raise GameError(f"the shape of {short(e)} is {e.shape}: it must be numbers")
         shape = int(e.shape[0]), int(e.shape[1])
         if isinstance(e, sp.MatAdd):

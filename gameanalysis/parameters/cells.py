@@ -338,7 +338,7 @@ def _template(game: Game, symbols: tuple[sp.Symbol, ...], of: str) -> _Template 
     """
     if of == "stackelberg" and not game.is_zero_sum or len(game.variables) > MAX_VARIABLES:
         return None
-    if game.matrices is not None:
+    if game.is_in_matrices:
         return None
     fixed = {s: v for s, v in game.parameters.items() if s not in symbols}
     costs = [cost.xreplace(fixed) for cost in game.costs]
